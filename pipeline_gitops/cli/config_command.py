@@ -1,0 +1,118 @@
+"""`config show`: the settings in force, and where each comes from."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from pipeline_gitops import reports
+from pipeline_gitops.cli import options
+from pipeline_gitops.cli import session as sessions
+from pipeline_gitops.cli.session import Session
+from pipeline_gitops.config import Config, Environment
+
+
+@click.group("config")
+def command() -> None:
+    """Shows the configuration and where each value comes from."""
+
+
+@command.command("show")
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@options.targeted
+@click.pass_context
+def show(ctx: click.Context, origin: bool, **values: Any) -> int:
+    """Shows the settings in force.
+
+    A flag wins over its environment variable, that over what the CI says, that over the file, and
+    that over the default.
+
+    \b
+    Examples:
+      pipeline-gitops config show --origin
+    """
+    sources = {name: _source(ctx, name) for name in ctx.params}
+    session = sessions.start(options.flags(values), os.environ)
+    git = sessions.repository(session)
+    config = sessions.load(session, git.root)
+    rows = [("SETTING", "VALUE", "ORIGIN")]
+    rows += [*_general(session, config, sources)]
+    for environment in sessions.chosen(session, config):
+        rows += _environment(environment, config, sources)
+    shown = rows if origin else [row[:2] for row in rows]
+    session.console.show(reports.table(shown))
+    return 0
+
+
+def _source(ctx: click.Context, name: str) -> str:
+    match ctx.get_parameter_source(name):
+        case click.core.ParameterSource.COMMANDLINE:
+            return f"flag --{name.replace('_', '-')}"
+        case click.core.ParameterSource.ENVIRONMENT:
+            return f"environment {options.PREFIX}{name.upper()}"
+        case _:
+            return ""
+
+
+def _general(
+    session: Session, config: Config, sources: dict[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    context = session.context
+    ci = f"CI {context.vendor.value}"
+    yield "configuration", config.source or "none", "file" if config.source else "discovery"
+    version = config.kubernetes_version
+    yield (
+        "kubernetesVersion",
+        version or sessions.catalog().versions[-1],
+        sources["kubernetes_version"] or _place(config, "/kubernetesVersion") or "default",
+    )
+    yield (
+        "render.kustomize",
+        config.engine.kustomize or "bundled",
+        (_place(config, "/render/kustomize") or "default"),
+    )
+    yield "ci.vendor", context.vendor.value, "environment"
+    yield "ci.trigger", context.trigger.value, ci
+    if context.project:
+        yield "ci.project", context.project, ci
+    if context.merge_request:
+        yield "ci.mergeRequest", str(context.merge_request), ci
+    if context.token_name:
+        yield "token", "set", f"environment {context.token_name}"
+
+
+def _environment(
+    environment: Environment, config: Config, sources: dict[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    name, base = environment.name, f"/environments/{environment.name}"
+
+    def origin(pointer: str, *flags: str) -> str:
+        given = next((sources[flag] for flag in flags if sources.get(flag)), "")
+        return given or _place(config, base + pointer) or "default"
+
+    yield (
+        f"{name}.path",
+        environment.overlay.path,
+        (origin("/path") if config.source and environment.rule == "config" else environment.rule),
+    )
+    target = str(environment.target) if environment.target else "none"
+    yield f"{name}.target", target, origin("/target", "target", "context", "namespace")
+    policy = environment.policy
+    yield f"{name}.policy.prune", str(policy.prune).lower(), origin("/policy/prune")
+    deletes = policy.max_deletes
+    limit = f"{deletes.percent}%" if deletes.number is None else str(deletes.number)
+    yield f"{name}.policy.maxDeletes", limit, origin("/policy/maxDeletes")
+    seconds = f"{policy.timeout_s:g}s"
+    yield f"{name}.policy.timeout", seconds, origin("/policy/timeout", "timeout")
+    yield f"{name}.policy.wait", str(policy.wait).lower(), origin("/policy/wait")
+    branch = environment.branch or "the default branch"
+    yield f"{name}.branch", branch, origin("/branch")
+
+
+def _place(config: Config, pointer: str) -> str:
+    """Place of a setting in the file, or of the first one below it."""
+    for known, place in config.places:
+        if known == pointer or known.startswith(pointer + "/"):
+            return str(place)
+    return ""

@@ -1,0 +1,69 @@
+"""`deploy`: makes the target hold what the environment renders."""
+
+import os
+from contextlib import nullcontext
+from typing import Any
+
+import click
+
+from pipeline_gitops.cli import flows, options, publishing
+from pipeline_gitops.cli import session as sessions
+from pipeline_gitops.cli.session import Session
+from pipeline_gitops.git import Git
+from pipeline_gitops.ports import Tree
+from pipeline_gitops.views import Result
+
+
+@click.command("deploy")
+@click.option(
+    "--allow-dirty", is_flag=True, help="Deploy the work tree, uncommitted changes included."
+)
+@click.option("--confirm-deletes", is_flag=True, help="Confirm dangerous and many deletes.")
+@click.option("--wait/--no-wait", default=None, help="Wait until it runs. Default: policy.wait.")
+@options.targeted
+def command(allow_dirty: bool, confirm_deletes: bool, wait: bool | None, **values: Any) -> int:
+    """Makes the target hold what the environment renders.
+
+    It deploys the commit, not the work tree: untracked and ignored files never count, and
+    uncommitted changes of tracked files are refused.
+
+    \b
+    Examples:
+      pipeline-gitops deploy --environment staging
+      pipeline-gitops deploy --environment prod --timeout 15m --report json=report.json
+    """
+    flags = options.flags(values)
+    files_wanted = publishing.wanted(flags.reports)
+    session = sessions.start(flags, os.environ)
+    git = sessions.repository(session)
+    revision = git.commit("HEAD").sha
+    if not allow_dirty:
+        flows.refuse_uncommitted(git)
+    with nullcontext(Tree(git.root)) if allow_dirty else git.tree(revision) as tree:
+        results = deploy(session, git, tree, revision, confirm=confirm_deletes, wait=wait)
+    made = publishing.report(session, "deploy", results=results, revision=revision)
+    return publishing.publish(session, publishing.seal(session, made), files_wanted)
+
+
+def deploy(
+    session: Session, git: Git, tree: Tree, revision: str, *, confirm: bool, wait: bool | None
+) -> list[Result]:
+    """Every chosen environment deployed out of *tree*."""
+    config = sessions.load(session, tree.root)
+    chosen = sessions.chosen(session, config)
+    connected = flows.connect(session, git, chosen)
+    prepared = flows.prepare(session, config, chosen, tree, connected)
+    return flows.deploy(
+        session,
+        git,
+        prepared,
+        connected,
+        stamp=flows.stamp(session, revision),
+        wait=wait,
+        confirmation={
+            environment.name: flows.confirmation(
+                session, git, revision, environment.name, flag=confirm
+            )
+            for environment in chosen
+        },
+    )

@@ -1,0 +1,178 @@
+"""One call over several environments: connect each, prepare all, and review or deploy one by one.
+
+A target that does not answer ends its own environment only; the others still get their result.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline_gitops.ci import Trigger
+from pipeline_gitops.cli import session as sessions
+from pipeline_gitops.cli import targets
+from pipeline_gitops.cli.session import Session
+from pipeline_gitops.config import Config, Environment
+from pipeline_gitops.config import trusted as trust
+from pipeline_gitops.errors import Fault, RefusedFault, UsageFault
+from pipeline_gitops.git import Git
+from pipeline_gitops.inventories import Stamp
+from pipeline_gitops.pipeline import deploys, reviews
+from pipeline_gitops.pipeline.deploys import Order
+from pipeline_gitops.pipeline.reviews import Prepared, Question
+from pipeline_gitops.plans import Confirmation
+from pipeline_gitops.ports import Target, Tree
+from pipeline_gitops.views import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """The targets that answered, and the faults of those that did not, by environment."""
+
+    targets: Mapping[str, Target]
+    faults: Mapping[str, Fault]
+
+
+def connect(session: Session, git: Git, environments: Sequence[Environment]) -> Connected:
+    """Every environment's target, asked once for the kinds it serves."""
+    made: dict[str, Target] = {}
+    faults: dict[str, Fault] = {}
+    for environment in environments:
+        try:
+            target = targets.connect(session, git, environment)
+            target.kinds()
+            made[environment.name] = target
+        except Fault as fault:
+            faults[environment.name] = fault
+    return Connected(targets=made, faults=faults)
+
+
+def prepare(
+    session: Session,
+    config: Config,
+    environments: Sequence[Environment],
+    tree: Tree,
+    connected: Connected,
+) -> tuple[Prepared, ...]:
+    """Every environment rendered, resolved and validated."""
+    served = {name: target.kinds() for name, target in connected.targets.items()}
+    return reviews.prepare(environments, tree, sessions.workshop(session, config), served)
+
+
+def review(
+    session: Session,
+    prepared: Sequence[Prepared],
+    connected: Connected,
+    questions: Mapping[str, Question],
+) -> list[Result]:
+    """What would happen to each environment."""
+    results = []
+    for one in prepared:
+        name = one.environment.name
+        question = replace(questions[name], target=connected.targets.get(name))
+        result = reviews.review(one, question, session.console)
+        fault = connected.faults.get(name)
+        results.append(reviews.failed(result, fault) if fault else result)
+    return results
+
+
+def deploy(
+    session: Session,
+    git: Git,
+    prepared: Sequence[Prepared],
+    connected: Connected,
+    *,
+    stamp: Stamp,
+    wait: bool | None,
+    confirmation: Mapping[str, Confirmation],
+) -> list[Result]:
+    """What became of each environment."""
+    results = []
+    for one in prepared:
+        environment = one.environment
+        fault = connected.faults.get(environment.name)
+        if fault:
+            results.append(reviews.failed(reviews.checked(one), fault))
+            continue
+        order = Order(
+            prepared=one,
+            stamp=stamp,
+            confirmation=confirmation[environment.name],
+            wait=environment.policy.wait if wait is None else wait,
+            deadline=session.deadline(environment),
+        )
+        target = connected.targets[environment.name]
+        session.console.say(f"deploying {environment.name} to {target.name}")
+        results.append(
+            deploys.deploy(
+                order, target, repository=git, clock=session.clock, journal=session.console
+            )
+        )
+    return results
+
+
+def stamp(session: Session, revision: str) -> Stamp:
+    """How this run marks what it deploys."""
+    context = session.context
+    return Stamp(revision=revision, sequence=context.run_number, run_url=context.run_url)
+
+
+def confirmation(
+    session: Session, git: Git, revision: str, environment: str, *, flag: bool
+) -> Confirmation:
+    """Who confirmed dangerous deletes of an environment: the flag, a label, or a trailer."""
+    if flag:
+        return Confirmation(by="--confirm-deletes")
+    if "pipeline-gitops/confirm-deletes" in session.context.labels:
+        return Confirmation(by="label")
+    for key, value in git.commit(revision).trailers:
+        if key == "confirm-deletes" and value.strip() == environment:
+            return Confirmation(by="trailer")
+    return Confirmation()
+
+
+def refuse_uncommitted(git: Git) -> None:
+    """Raises RefusedFault while tracked files have changes that no commit holds."""
+    changed = git.uncommitted()
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise RefusedFault(
+            f"uncommitted changes in {', '.join(changed[:3])}{more}",
+            "commit them, or deploy the work tree with --allow-dirty",
+        )
+
+
+def base_of(session: Session, git: Git, head: str) -> str:
+    """The commit that a merge request is compared with: where it left its base branch.
+
+    Raises UsageFault with the cure when the clone does not hold it.
+    """
+    context = session.context
+    branch = context.base_branch or context.default_branch or "main"
+    candidates = [context.base_sha] if context.base_sha else [f"origin/{branch}", branch]
+    for candidate in candidates:
+        if not git.ensure(candidate):
+            continue
+        found = git.merge_base(candidate, head)
+        if found:
+            return found
+        # The clone is too shallow to tell where they parted: the base's own commit is the next best
+        # answer, and what the forge itself shows.
+        if context.base_sha:
+            return candidate
+    shallow = "fetch more history (fetch-depth: 0, GIT_DEPTH: 0), or " if git.is_shallow() else ""
+    raise UsageFault(
+        f"the base of this change is not in the clone (looked for {', '.join(candidates)})",
+        f"{shallow}name the base branch with PIPELINE_GITOPS_BASE_BRANCH",
+    )
+
+
+def trusted(
+    session: Session, head: Config, base: Config
+) -> tuple[Config, Mapping[str, tuple[str, ...]]]:
+    """The head's configuration with the base's safety, and sentences by environment."""
+    if session.context.trigger is not Trigger.MERGE_REQUEST:
+        return head, {}
+    config, pairs = trust(head, base)
+    dangers: dict[str, tuple[str, ...]] = {}
+    for name, sentence in pairs:
+        dangers[name] = (*dangers.get(name, ()), sentence)
+    return config, dangers

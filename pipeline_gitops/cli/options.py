@@ -1,0 +1,143 @@
+"""Flags that several commands share, and the values they come down to.
+
+Every flag has an environment variable; an empty one counts as unset (a CI cannot leave one out).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from pipeline_gitops.config import BranchSpec, ClusterSpec, DirectorySpec, TargetSpec, duration
+from pipeline_gitops.errors import UsageFault
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PREFIX = "PIPELINE_GITOPS_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What was said on the command line or in its environment variables; "" and () where
+    nothing."""
+
+    repository: str = "."
+    config: str = ""
+    environments: tuple[str, ...] = ()
+    target: str = ""
+    context: str = ""
+    namespace: str = ""
+    kubernetes_version: str = ""
+    timeout: str = ""
+    reports: tuple[str, ...] = ()
+    color: bool | None = None
+
+    def timeout_s(self) -> float | None:
+        """Seconds of --timeout, or None. Raises UsageFault."""
+        if not self.timeout:
+            return None
+        try:
+            return duration(self.timeout)
+        except ValueError as error:
+            raise UsageFault(
+                f"--timeout {self.timeout}: {error}", "write 8s, 10m or 1h30m"
+            ) from None
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper().replace("-", "_")
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    flag = next(name for name in names if name.startswith("--")).strip("-")
+    return click.option(*names, envvar=_variable(flag), show_envvar=True, **settings)
+
+
+repository = _option(
+    "--repository", "-C", default=".", metavar="DIR", help="The repository. Default: where you are."
+)
+config = _option(
+    "--config",
+    default="",
+    metavar="FILE",
+    help="The configuration. Default: .pipeline-gitops.yaml.",
+)
+environment = _option(
+    "--environment", "-e", default="", metavar="NAME[,NAME]", help="Environments. Default: all."
+)
+target = _option(
+    "--target",
+    default="",
+    metavar="KIND[=WHERE]",
+    help="Target for this call: cluster, directory=PATH or branch=NAME[:PATH].",
+)
+context = _option("--context", default="", metavar="NAME", help="Context of the kubeconfig.")
+namespace = _option(
+    "--namespace", default="", metavar="NAME", help="Namespace for what names none."
+)
+kubernetes_version = _option(
+    "--kubernetes-version", default="", metavar="1.N", help="Version to validate against."
+)
+timeout = _option("--timeout", default="", metavar="DURATION", help="Bound of the whole command.")
+report = click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    envvar=_variable("report"),
+    show_envvar=True,
+    metavar="KIND=PATH",
+    help="Also write the report: json, markdown or text. May be given several times.",
+)
+color = click.option(
+    "--color/--no-color", "color", default=None, help="Colour the output. Default: on a terminal."
+)
+
+_BASIC = (repository, config, environment, kubernetes_version, report, color)
+_TARGET = (target, context, namespace, timeout)
+
+
+def basic(command: Command) -> Command:
+    """Flags of every command that looks at environments."""
+    for decorate in reversed(_BASIC):
+        command = decorate(command)
+    return command
+
+
+def targeted(command: Command) -> Command:
+    """Flags of every command that may look at a target, too."""
+    for decorate in reversed((*_BASIC, *_TARGET)):
+        command = decorate(command)
+    return command
+
+
+def flags(values: dict[str, Any]) -> Flags:
+    """The shared flags among a command's parameters, which are taken out of *values*."""
+    names = tuple(part.strip() for part in values.pop("environment", "").split(",") if part.strip())
+    known = ("repository", "config", "target", "context", "namespace", "kubernetes_version")
+    rest = {name: values.pop(name, "") for name in (*known, "timeout")}
+    rest["repository"] = rest["repository"] or "."
+    return Flags(
+        environments=names,
+        reports=tuple(values.pop("reports", ())),
+        color=values.pop("color", None),
+        **rest,
+    )
+
+
+def target_spec(written: str) -> TargetSpec:
+    """The target that --target names. Raises UsageFault."""
+    kind, _, where = written.partition("=")
+    match kind:
+        case "cluster":
+            return ClusterSpec(context=where)
+        case "directory" if where:
+            return DirectorySpec(path=where)
+        case "branch" if where:
+            name, _, path = where.partition(":")
+            return BranchSpec(name=name, path=path or ".")
+        case _:
+            raise UsageFault(
+                f"--target {written}: not a target",
+                "write cluster, cluster=CONTEXT, directory=PATH or branch=NAME[:PATH]",
+            )

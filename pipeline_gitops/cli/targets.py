@@ -1,0 +1,51 @@
+"""From an environment's target to the thing that can be surveyed and written.
+
+Imports of the targets are local: a command that never looks at a cluster does not pay for one.
+"""
+
+import os
+from collections.abc import Mapping
+
+from pipeline_gitops.cli import session as sessions
+from pipeline_gitops.cli.session import Session
+from pipeline_gitops.config import BranchSpec, ClusterSpec, DirectorySpec, Environment
+from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.git import Git
+from pipeline_gitops.ports import Target
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+def connect(session: Session, git: Git, environment: Environment) -> Target:
+    """The environment's target. Raises UsageFault where it has none."""
+    owner = sessions.owner(session, git, environment)
+    match environment.target:
+        case DirectorySpec(path=path):
+            from pipeline_gitops.targets.directory import DirectoryTarget
+
+            return DirectoryTarget(git.root, path, owner)
+        case BranchSpec(name=name, path=path):
+            from pipeline_gitops.targets.branch import BranchTarget
+
+            return BranchTarget(git, name, path, owner)
+        case ClusterSpec() as spec:
+            from pipeline_gitops.targets.cluster import ClusterTarget
+
+            return ClusterTarget(spec, owner, session.environ)
+        case None:
+            raise UsageFault(
+                f"environment {environment.name} has no target",
+                "add `target:` to it in .pipeline-gitops.yaml and commit that file, "
+                "or name one with --target",
+            )
+
+
+def has_credentials(environment: Environment, environ: Mapping[str, str]) -> bool:
+    """Whether the target can be asked at all: files always can, a cluster needs credentials."""
+    target = environment.target
+    if not isinstance(target, ClusterSpec):
+        return target is not None
+    if target.kubeconfig or environ.get("KUBECONFIG"):
+        return True
+    home = os.path.join(environ.get("HOME", ""), ".kube", "config")
+    return os.path.isfile(home) or os.path.isfile(SERVICE_ACCOUNT)

@@ -1,0 +1,39 @@
+"""The configuration: environments, targets, policies; its file; what a merge request may not
+widen."""
+
+from pipeline_gitops.config.parsing import duration, inside, nearest, parse
+from pipeline_gitops.config.safety import trusted
+from pipeline_gitops.config.values import (
+    FILE,
+    BranchSpec,
+    ClusterSpec,
+    Config,
+    Deletes,
+    DirectorySpec,
+    Engine,
+    EngineSpec,
+    Environment,
+    Overlay,
+    Policy,
+    TargetSpec,
+)
+
+__all__ = [
+    "FILE",
+    "BranchSpec",
+    "ClusterSpec",
+    "Config",
+    "Deletes",
+    "DirectorySpec",
+    "Engine",
+    "EngineSpec",
+    "Environment",
+    "Overlay",
+    "Policy",
+    "TargetSpec",
+    "duration",
+    "inside",
+    "nearest",
+    "parse",
+    "trusted",
+]

@@ -1,0 +1,117 @@
+"""The values that a configuration comes down to."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pipeline_gitops.ids import Place
+
+FILE = ".pipeline-gitops.yaml"
+
+
+class Engine(StrEnum):
+    """What renders an overlay."""
+
+    KUSTOMIZE = "kustomize"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """One root to render. *path* is relative to the repository root, "." for the root itself."""
+
+    path: str
+    engine: Engine | None = None  # None: by what lies there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """A Kubernetes cluster, by kubeconfig context or from inside; "" = the current context."""
+
+    context: str = ""
+    kubeconfig: str = ""
+    namespace: str = "default"
+    inventory_name: str = ""
+    inventory_namespace: str = ""
+
+    def __str__(self) -> str:
+        return f"cluster {self.context}" if self.context else "cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorySpec:
+    """A directory of rendered manifests inside the repository, relative to its root."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"directory {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchSpec:
+    """A path on a branch of rendered manifests."""
+
+    name: str
+    path: str = "."
+
+    def __str__(self) -> str:
+        return f"branch {self.name}" + (f" {self.path}" if self.path != "." else "")
+
+
+TargetSpec = ClusterSpec | DirectorySpec | BranchSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletes:
+    """`policy.maxDeletes`: a number, or a percentage of the inventory (rounded up, 3 at least)."""
+
+    number: int | None = None
+    percent: int = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What an environment's owner allows, and how long a deploy may take."""
+
+    prune: bool = True
+    max_deletes: Deletes = Deletes()
+    timeout_s: float = 600.0
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What is deployed where. *target* None: only rendered and validated."""
+
+    name: str
+    overlay: Overlay
+    target: TargetSpec | None = None
+    policy: Policy = Policy()
+    branch: str = ""  # pushes to it deploy; "" = the repository's default branch
+    protected: bool = False
+    promote_from: str = ""
+    rule: str = ""  # by which rule it was found: "config", or the discovery rule
+    place: Place = Place("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """Which kustomize renders: a path to `kustomize` or `kubectl`; "" = the bundled one."""
+
+    kustomize: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A parsed configuration. *places* says where each setting stands
+    ("/environments/prod/path")."""
+
+    environments: tuple[Environment, ...] = ()
+    kubernetes_version: str = ""
+    engine: EngineSpec = EngineSpec()
+    places: tuple[tuple[str, Place], ...] = field(default=(), repr=False)
+    source: str = ""  # the file, or "" for discovery
+
+    def environment(self, name: str) -> Environment | None:
+        """The environment of that name."""
+        return next((env for env in self.environments if env.name == name), None)

@@ -1,0 +1,306 @@
+"""How a commit becomes what a target holds. Read from the top: it is the story of a deployment.
+
+    survey -> plan -> guard -> claim -> apply wave by wave -> watch -> prune -> settle
+
+Nothing is written that was not shown: whenever the target moved under us, it is surveyed again, and
+the new plan must be included in the one that was shown.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from pipeline_gitops import inventories, plans
+from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
+from pipeline_gitops.inventories import Inventory, Stamp
+from pipeline_gitops.pipeline import reviews, rollouts
+from pipeline_gitops.pipeline.reviews import Prepared
+from pipeline_gitops.plans import Change, Confirmation, Outcome, Plan, State, Survey
+from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target, Writing
+from pipeline_gitops.views import (
+    Action,
+    CardView,
+    FaultView,
+    Refusal,
+    Result,
+    RolloutView,
+    WrittenView,
+)
+
+ATTEMPTS = 5  # a target that moves under us more often than this is being fought over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to deploy, and under which conditions."""
+
+    prepared: Prepared
+    stamp: Stamp
+    confirmation: Confirmation = Confirmation()
+    wait: bool = True
+    deadline: float = 0.0  # on the clock's elapsed seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What came of a plan: writes, health, and what cut it short, if anything."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    rollout: RolloutView | None = None
+    fault: Fault | None = None
+
+
+def deploy(
+    order: Order, target: Target, *, repository: Repository, clock: Clock, journal: Journal
+) -> Result:
+    """Makes the target hold what the order says, and tells what came of it."""
+    result = replace(reviews.checked(order.prepared), target=target.name)
+    if order.prepared.rejected:
+        return result
+    try:
+        return _deploy(order, target, result, repository, clock, journal)
+    except Fault as fault:
+        return reviews.failed(result, fault)
+
+
+def _deploy(
+    order: Order,
+    target: Target,
+    result: Result,
+    repository: Repository,
+    clock: Clock,
+    journal: Journal,
+) -> Result:
+    shown: Plan | None = None
+    written: tuple[Outcome, ...] = ()
+    for _ in range(ATTEMPTS):
+        inventory = target.inventory()
+        if _is_superseded(inventory, order.stamp, repository):
+            return _superseded(result, inventory, written)
+        plan, survey = reviews.against_target(order.prepared, target, journal)
+        refusals = _refusals(order, plan, survey, shown)
+        if shown is None:
+            shown = plan
+            result = _shown(result, plan, target.name)
+        if refusals:
+            verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
+            return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
+        journal.say(_announcement(plan, target.name))
+        try:
+            execution = _execute(order, target, plan, survey, clock, journal)
+        except Stale:
+            journal.say(f"{target.name} moved meanwhile, looking again")
+            continue
+        written = (*written, *execution.outcomes)
+        if any(outcome.state is State.STALE for outcome in execution.outcomes):
+            journal.say("an object changed meanwhile, looking again")
+            continue
+        return _finished(result, target, execution, written, clock)
+    refusal = Refusal(
+        rule="moving-target",
+        message=f"{target.name} changed {ATTEMPTS} times while it was being deployed to",
+        cure="let one deploy run at a time, and run this one again",
+    )
+    verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
+    return replace(result, refusals=(refusal,), written=_views(written), verdict=verdict)
+
+
+def _is_superseded(inventory: Inventory, stamp: Stamp, repository: Repository) -> bool:
+    recorded = inventory.claim.stamp if inventory.claim else inventory.stamp
+    if recorded is None or recorded.revision == stamp.revision:
+        return False
+    ancestor = repository.is_ancestor(stamp.revision, recorded.revision)
+    if ancestor is None and repository.is_ancestor(recorded.revision, stamp.revision):
+        ancestor = False
+    return inventories.superseded(recorded, stamp, mine_is_ancestor=ancestor)
+
+
+def _superseded(result: Result, inventory: Inventory, written: Sequence[Outcome]) -> Result:
+    newer = inventory.claim.stamp if inventory.claim else inventory.stamp
+    revision = newer.revision[:7] if newer else "a newer commit"
+    return replace(
+        result,
+        notices=(f"{revision} is newer and already deployed; this commit was not deployed",),
+        written=_views(written),
+        verdict=Verdict.SUPERSEDED,
+    )
+
+
+def _refusals(order: Order, plan: Plan, survey: Survey, shown: Plan | None) -> tuple[Refusal, ...]:
+    found = reviews.refusals(plan, survey, order.prepared, order.confirmation)
+    if shown is None:
+        return found
+    beyond = tuple(
+        Refusal(
+            rule="not-as-shown",
+            message=f"{id} would now change otherwise than shown: it moved meanwhile",
+            cure="run the deploy again, it shows the new plan first",
+            id=id,
+        )
+        for id in plans.exceeding(shown, plan)
+    )
+    return (*found, *beyond)
+
+
+def _shown(result: Result, plan: Plan, compared: str) -> Result:
+    return replace(
+        result,
+        plans=(reviews.view(plan, compared),),
+        dangers=reviews.dangers(plan),
+        notices=(*result.notices, *reviews.blind_notices(plan)),
+    )
+
+
+def _announcement(plan: Plan, target: str) -> str:
+    if not plan.changes:
+        return f"{target}: nothing to change, {len(plan.unchanged)} objects are as wanted"
+    return f"{target}: {len(plan.changes)} changes, {len(plan.unchanged)} objects are as wanted"
+
+
+def _execute(
+    order: Order, target: Target, plan: Plan, survey: Survey, clock: Clock, journal: Journal
+) -> Execution:
+    """Claim, write, watch, prune, settle. Raises Stale where claim or settling lost a race."""
+    if not plan.changes and _is_recorded(survey, order):
+        return _observed(order, target, clock, journal)
+    claimed = inventories.claimed(survey.inventory, order.stamp, plan.ids)
+    with target.claim(claimed) as writing:
+        execution = _write(order, target, plan, writing, clock, journal)
+        if execution.fault or not _all_done(execution.outcomes):
+            return execution  # the claim stays: it names everything that may have been written
+        if execution.rollout is None or rollouts.healthy(execution.rollout):
+            pruned = _apply(plans.pruning(plan), writing, clock, journal)
+            execution = replace(execution, outcomes=(*execution.outcomes, *pruned))
+            if not _all_done(pruned):
+                return execution
+        writing.settle(_settled(claimed, order.stamp, survey, execution.outcomes))
+    return execution
+
+
+def _is_recorded(survey: Survey, order: Order) -> bool:
+    inventory = survey.inventory
+    nothing_to_forget = not survey.gone and inventory.claim is None
+    return nothing_to_forget and inventory.stamp == order.stamp
+
+
+def _observed(order: Order, target: Target, clock: Clock, journal: Journal) -> Execution:
+    """Nothing to write. Whether it runs is still a question: green means running."""
+    return Execution(rollout=_rollout(order, target, clock, journal))
+
+
+def _write(
+    order: Order, target: Target, plan: Plan, writing: Writing, clock: Clock, journal: Journal
+) -> Execution:
+    outcomes: tuple[Outcome, ...] = ()
+    try:
+        for wave in plans.waves(plan):
+            outcomes = (*outcomes, *_apply([wave], writing, clock, journal))
+            if not _all_done(outcomes):
+                return Execution(outcomes=outcomes)
+            _await(wave, order, target, clock, journal)
+        return Execution(outcomes=outcomes, rollout=_rollout(order, target, clock, journal))
+    except Fault as fault:
+        return Execution(outcomes=outcomes, fault=fault)
+
+
+def _apply(
+    waves: Iterable[Sequence[Change]], writing: Writing, clock: Clock, journal: Journal
+) -> tuple[Outcome, ...]:
+    """Writes wave by wave, up to the first one in which something was not done."""
+    outcomes: list[Outcome] = []
+    for wave in waves:
+        clock.sleep(0)  # no new wave once we were asked to stop
+        with closing(writing.apply(wave)) as stream:
+            for outcome in stream:
+                outcomes.append(outcome)
+                journal.say(f"{outcome.action.value} {outcome.id}: {_said(outcome)}")
+        if not _all_done(outcomes):
+            break
+    return tuple(outcomes)
+
+
+def _await(
+    wave: Sequence[Change], order: Order, target: Target, clock: Clock, journal: Journal
+) -> None:
+    """Waits for what the next wave cannot be sent without: namespaces and definitions."""
+    awaited = [change.id for change in wave if change.id.kind in plans.AWAITED]
+    if not awaited or target.runtime is None:
+        return
+    rollouts.watch(target.runtime, awaited, clock=clock, deadline=order.deadline, journal=journal)
+
+
+def _rollout(order: Order, target: Target, clock: Clock, journal: Journal) -> RolloutView | None:
+    if target.runtime is None or not order.wait:
+        return None
+    return rollouts.watch(
+        target.runtime,
+        order.prepared.set.ids,
+        clock=clock,
+        deadline=order.deadline,
+        journal=journal,
+    )
+
+
+def _settled(
+    claimed: Inventory, stamp: Stamp, survey: Survey, outcomes: Iterable[Outcome]
+) -> Inventory:
+    outcomes = tuple(outcomes)
+    receipts = {**dict(survey.receipts), **{outcome.id: outcome.receipt for outcome in outcomes}}
+    deleted = {outcome.id for outcome in outcomes if outcome.action is Action.DELETE}
+    return inventories.settled(
+        claimed, stamp, receipts=receipts, gone=frozenset(deleted) | survey.gone
+    )
+
+
+def _finished(
+    result: Result,
+    target: Target,
+    execution: Execution,
+    written: Sequence[Outcome],
+    clock: Clock,
+) -> Result:
+    rollout = execution.rollout
+    result = replace(result, written=_views(written), rollout=rollout)
+    if execution.fault:
+        return _cut_short(result, execution.fault, written)
+    if not _all_done(execution.outcomes):
+        verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
+        return replace(result, verdict=verdict)
+    if rollout is None or rollouts.healthy(rollout):
+        return result
+    cards: tuple[CardView, ...] = ()
+    if target.runtime is not None:
+        cards = rollouts.cards(target.runtime, rollout, clock.now())
+    return replace(result, cards=cards, verdict=Verdict.UNHEALTHY)
+
+
+def _cut_short(result: Result, fault: Fault, written: Sequence[Outcome]) -> Result:
+    if isinstance(fault, InterruptedFault) or not _done(written):
+        return reviews.failed(result, fault)
+    # Part of the plan stands: that is what the exit code must say, whatever broke afterwards.
+    said = FaultView(message=fault.what, cure=fault.cure, verdict=Verdict.PARTIAL)
+    return replace(result, fault=said, verdict=Verdict.PARTIAL)
+
+
+def _views(outcomes: Iterable[Outcome]) -> tuple[WrittenView, ...]:
+    return tuple(
+        WrittenView(
+            id=outcome.id,
+            action=outcome.action,
+            state=outcome.state.value,
+            message=outcome.message,
+        )
+        for outcome in outcomes
+    )
+
+
+def _all_done(outcomes: Iterable[Outcome]) -> bool:
+    return all(outcome.state is State.DONE for outcome in outcomes)
+
+
+def _done(outcomes: Iterable[Outcome]) -> bool:
+    return any(outcome.state is State.DONE for outcome in outcomes)
+
+
+def _said(outcome: Outcome) -> str:
+    return f"{outcome.state.value}: {outcome.message}" if outcome.message else outcome.state.value

@@ -1,0 +1,277 @@
+"""What would happen: an environment rendered, checked, and compared with what is there.
+
+Nothing here writes. A review takes read-only targets, so the type checker proves it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pipeline_gitops import diffs, manifests, plans
+from pipeline_gitops.config import ClusterSpec, Environment
+from pipeline_gitops.documents import Body, Document
+from pipeline_gitops.errors import Fault, Verdict, worst
+from pipeline_gitops.ids import ObjectId, Place
+from pipeline_gitops.inventories import Inventory, Owner
+from pipeline_gitops.kinds import Kinds
+from pipeline_gitops.manifests import ManifestSet
+from pipeline_gitops.plans import Confirmation, Plan, Sight, Survey
+from pipeline_gitops.ports import Journal, ReadTarget, Render, Tree
+from pipeline_gitops.views import (
+    Action,
+    ChangeView,
+    FaultView,
+    Finding,
+    PlanView,
+    Refusal,
+    Result,
+    Severity,
+)
+
+Validate = Callable[[ManifestSet], tuple[Finding, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An environment's objects with settled identities, and what is wrong with them."""
+
+    environment: Environment
+    set: ManifestSet
+    documents: tuple[Document, ...] = field(default=(), repr=False)
+    findings: tuple[Finding, ...] = ()
+    engine: str = ""
+
+    @property
+    def rejected(self) -> bool:
+        """Whether a finding stands against going on."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What it takes to prepare environments: the engine, the checks, the known kinds, the
+    journal."""
+
+    render: Render
+    validate: Validate
+    kinds: Kinds
+    journal: Journal
+
+
+def prepare(
+    environments: Sequence[Environment],
+    tree: Tree,
+    workshop: Workshop,
+    served: Mapping[str, Kinds] | None = None,
+) -> tuple[Prepared, ...]:
+    """Every environment rendered, resolved and validated, in the order given.
+
+    *served*: kinds that an environment's target knows beyond the packed ones. Raises UsageFault for
+    an environment whose path is missing or leads out of the tree.
+    """
+    rendered = workshop.render([environment.overlay for environment in environments], tree)
+    made = []
+    for environment, result in zip(environments, rendered, strict=True):
+        hide(workshop.journal, (document.body for document in result.documents))
+        kinds = (served or {}).get(environment.name, Kinds()).over(workshop.kinds)
+        set_, twice = manifests.resolve(result.documents, kinds, namespace_of(environment))
+        unknown = manifests.unknown_scope(set_, kinds, result.documents)
+        about = (*twice, *workshop.validate(set_), *unknown)
+        traced = workshop.render.trace(environment.overlay, tree, about)
+        made.append(
+            Prepared(
+                environment=environment,
+                set=set_,
+                documents=result.documents,
+                findings=(*result.findings, *traced),
+                engine=result.engine,
+            )
+        )
+    return tuple(made)
+
+
+def namespace_of(environment: Environment) -> str:
+    """Where an environment's objects without a namespace go; "" leaves it open, as files can."""
+    target = environment.target
+    return target.namespace if isinstance(target, ClusterSpec) else ""
+
+
+def hide(journal: Journal, bodies: Iterable[Body | None]) -> None:
+    """Every value of the Secrets among *bodies* is masked from here on."""
+    values = [
+        value
+        for body in bodies
+        if body is not None and not manifests.is_encrypted(body)
+        for value in manifests.secret_values(body)
+    ]
+    if values:
+        journal.hide(values)
+
+
+def against_base(prepared: Prepared, base: Prepared | None) -> Plan:
+    """The changes between two renders, as a plan; *base* None: the environment is new."""
+    before = {m.id: m for m in base.set.manifests} if base else {}
+    after = {m.id: m for m in prepared.set.manifests}
+    unchanged = {
+        id for id in before.keys() & after.keys() if diffs.same(before[id].body, after[id].body)
+    }
+    sights = [
+        Sight(
+            id=id,
+            before=before[id].body if id in before else None,
+            after=after[id].body if id in after else None,
+            send=after.get(id),
+        )
+        for id in sorted(before.keys() | after.keys())
+        if id not in unchanged
+    ]
+    owner = Owner(repository="", environment=prepared.environment.name)
+    survey = Survey(
+        inventory=Inventory(owner=owner), unchanged=frozenset(unchanged), sights=tuple(sights)
+    )
+    return plans.compute(survey, prune=True)
+
+
+def against_target(prepared: Prepared, target: ReadTarget, journal: Journal) -> tuple[Plan, Survey]:
+    """The changes that a deploy would make now, as the target itself sees them."""
+    inventory = target.inventory()
+    survey = target.survey(prepared.set, inventory)
+    hide(journal, (body for sight in survey.sights for body in (sight.before, sight.after)))
+    return plans.compute(survey, prune=prepared.environment.policy.prune), survey
+
+
+def view(plan: Plan, compared: str, places: Mapping[ObjectId, Place] | None = None) -> PlanView:
+    """The plan as people see it."""
+    return PlanView(
+        compared=compared,
+        changes=tuple(_change_view(change, places or {}) for change in plan.changes),
+        unchanged=len(plan.unchanged),
+        digest=plans.digest(plan),
+    )
+
+
+def _change_view(change: plans.Change, places: Mapping[ObjectId, Place]) -> ChangeView:
+    sight = change.sight
+    owners = [f"{owner.path}: {owner.decision} ({owner.owner})" for owner in sight.owners]
+    summary = diffs.summary(sight.before, sight.after)
+    return ChangeView(
+        id=change.id,
+        action=change.action,
+        lines=diffs.lines(sight.before, sight.after),
+        predicted=sight.predicted,
+        note="; ".join(filter(None, [summary, *owners])),
+        place=places.get(change.id, Place("")),
+    )
+
+
+def dangers(plan: Plan) -> tuple[str, ...]:
+    """What would hurt, one sentence each."""
+    deleted = tuple(
+        f"{change.id} is deleted, and with it what it holds"
+        for change in plan.changes
+        if plans.is_dangerous(change)
+    )
+    replaced = tuple(
+        f"{change.id} is deleted and created anew"
+        for change in plan.changes
+        if change.action is Action.REPLACE
+    )
+    return (*deleted, *replaced)
+
+
+def refusals(
+    plan: Plan, survey: Survey, prepared: Prepared, confirmation: Confirmation
+) -> tuple[Refusal, ...]:
+    """Everything that stands against executing a plan."""
+    guarded = plans.guard(
+        plan,
+        prepared.environment.policy,
+        environment=prepared.environment.name,
+        members=len(survey.inventory.members),
+        wanted=len(prepared.set.manifests),
+        confirmation=confirmation,
+    )
+    return (*plan.refusals, *guarded)
+
+
+def checked(prepared: Prepared) -> Result:
+    """The result of rendering and validating alone."""
+    environment = prepared.environment
+    return Result(
+        environment=environment.name,
+        target=str(environment.target) if environment.target else "",
+        engine=prepared.engine,
+        objects=len(prepared.set.manifests),
+        findings=prepared.findings,
+        verdict=Verdict.REJECTED if prepared.rejected else Verdict.OK,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a review compares with: the target, the merge base, or both."""
+
+    target: ReadTarget | None = None
+    base: Prepared | None = None
+    base_name: str = ""  # "" = do not compare with a base
+    confirmation: Confirmation = Confirmation()
+    notices: tuple[str, ...] = ()
+    dangers: tuple[str, ...] = ()
+
+
+def review(prepared: Prepared, question: Question, journal: Journal) -> Result:
+    """One environment's whole answer. A fault of the target becomes part of the result."""
+    result = replace(checked(prepared), notices=question.notices, dangers=question.dangers)
+    if prepared.rejected:
+        return result
+    if question.base_name:
+        plan = against_base(prepared, question.base)
+        result = replace(
+            result,
+            plans=(view(plan, question.base_name, _places(prepared)),),
+            dangers=(*result.dangers, *dangers(plan)),
+        )
+    if question.target is None:
+        return result
+    try:
+        return _with_target(result, prepared, question.target, question.confirmation, journal)
+    except Fault as fault:
+        return failed(result, fault)
+
+
+def _with_target(
+    result: Result,
+    prepared: Prepared,
+    target: ReadTarget,
+    confirmation: Confirmation,
+    journal: Journal,
+) -> Result:
+    plan, survey = against_target(prepared, target, journal)
+    refused = refusals(plan, survey, prepared, confirmation)
+    shown = view(plan, target.name, _places(prepared))
+    # What the target would really do comes first; both plans name the same dangers.
+    return replace(
+        result,
+        target=target.name,
+        plans=(shown, *result.plans),
+        dangers=tuple(dict.fromkeys((*result.dangers, *dangers(plan)))),
+        refusals=refused,
+        notices=(*result.notices, *blind_notices(plan)),
+        verdict=Verdict.REFUSED if refused else Verdict.OK,
+    )
+
+
+def blind_notices(plan: Plan) -> tuple[str, ...]:
+    """Why nothing is pruned, where part of the target cannot be seen."""
+    if not plan.blind:
+        return ()
+    return (f"nothing is deleted: {', '.join(plan.blind)} cannot be read at the moment",)
+
+
+def failed(result: Result, fault: Fault) -> Result:
+    """*result* ended by *fault*."""
+    said = FaultView(message=fault.what, cure=fault.cure, verdict=fault.verdict)
+    return replace(result, fault=said, verdict=worst([result.verdict, fault.verdict]))
+
+
+def _places(prepared: Prepared) -> Mapping[ObjectId, Place]:
+    return {manifest.id: manifest.place for manifest in prepared.set.manifests}
