@@ -22,12 +22,12 @@ $(VENV)/bootstrapped: requirements-bootstrap.lock
 	@touch $@
 
 $(VENV)/runtime: $(VENV)/bootstrapped requirements.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode \
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps \
 	  --only-binary :all: --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/development: $(VENV)/bootstrapped uv.lock pyproject.toml
-	@$(UV) sync --quiet --frozen --no-install-project --inexact --compile-bytecode --group dev
+	@$(UV) sync --quiet --frozen --no-install-project --inexact --group dev
 	@touch $(VENV)/runtime $@
 
 demo: $(VENV)/runtime ## A merge request from mistake to deployment, on this machine (CLUSTER=1: on a cluster).

@@ -23,6 +23,10 @@ REPOSITORY = DEMO / "shop"
 REPORTS = DEMO / "reports"
 PROGRAM = [sys.executable, "-P", "-m", "pipeline_gitops"]
 
+BASE = "deploy/base"
+SERVICE = f"{BASE}/recommendations"
+MISTAKE, CORRECTION = "replcas: 1", "replicas: 1"
+
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Demo",
     "GIT_AUTHOR_EMAIL": "demo@example.com",
@@ -72,11 +76,7 @@ class Demo:
 
         say("A merge request: a newer image, a new service, one removed, and a mistake")
         git("checkout", "--quiet", "-b", "recommendations")
-        for name, edit in CHANGES.items():
-            path = REPOSITORY / name
-            path.write_text(edit(path.read_text() if path.exists() else ""))
-        for name in REMOVED:
-            (REPOSITORY / name).unlink()
+        change_the_shop()
         commit("Recommendations instead of the old banner")
 
     def review_with_a_mistake(self) -> None:
@@ -87,8 +87,7 @@ class Demo:
     def review_after_the_fix(self) -> None:
         """The same job, once the mistake is corrected."""
         say("The mistake corrected, the job runs again")
-        path = REPOSITORY / MISTAKE_FILE
-        path.write_text(path.read_text().replace(*CORRECTION))
+        rewrite(f"{SERVICE}/deployment.yaml", (MISTAKE, CORRECTION))
         commit("Correct the field")
         self.job("review", self.merge_request_event(), expected=0)
 
@@ -156,6 +155,35 @@ class Demo:
         }
 
 
+def change_the_shop() -> None:
+    """A newer catalog, recommendations instead of the banner, and a misspelt field."""
+    folder = REPOSITORY / BASE / "banner"
+    for path in sorted(folder.iterdir()):
+        new = REPOSITORY / SERVICE / path.name
+        new.parent.mkdir(exist_ok=True)
+        new.write_text(path.read_text().replace("banner", "recommendations"))
+    shutil.rmtree(folder)
+    rewrite(f"{SERVICE}/deployment.yaml", (CORRECTION, MISTAKE))
+    rewrite(
+        f"{BASE}/kustomization.yaml",
+        ("newTag: 2.3.0", "newTag: 2.4.0"),
+        ("banner", "recommendations"),
+        ("BANNER_URL", "RECOMMENDATIONS_URL"),
+    )
+    rewrite(f"{BASE}/network-policies.yaml", ("banner", "recommendations"))
+
+
+def rewrite(name: str, *replacements: tuple[str, str]) -> None:
+    """Replaces text in a file of the repository, each of which must be there."""
+    path = REPOSITORY / name
+    text = path.read_text()
+    for old, new in replacements:
+        if old not in text:
+            sys.exit(f"{name} has no '{old}' any more: the demo must follow the example")
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
 def git(*arguments: str) -> str:
     """Git in the demo's repository."""
     done = subprocess.run(
@@ -213,12 +241,6 @@ def say(text: str) -> None:
     """A heading."""
     print(f"\n=== {text}\n", flush=True)
 
-
-# The merge request is filled in by examples/shop: see CHANGES below.
-CHANGES: dict[str, object] = {}
-REMOVED: tuple[str, ...] = ()
-MISTAKE_FILE = ""
-CORRECTION = ("", "")
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

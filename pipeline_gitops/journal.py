@@ -37,9 +37,9 @@ class Console:
         """A result."""
         self._write(self._stdout, ci.neutral(text, self._vendor))
 
-    def command(self, text: Shown) -> None:
-        """Lines that the CI is meant to obey: groups and annotations, escaped by their maker."""
-        self._write(self._stdout, text)
+    def command(self, lines: Sequence[str]) -> None:
+        """Lines that the CI is meant to obey; `ci` makes them, of sealed reports, and escapes."""
+        self._write(self._stdout, "\n".join(lines))
 
     def hide(self, secrets: Sequence[str]) -> None:
         """Values that must not be shown from now on."""

@@ -25,7 +25,9 @@ class Kind:
 class Kinds:
     """A table of kinds by group and kind."""
 
-    table: Mapping[tuple[str, str], Kind] = field(default=MappingProxyType({}), repr=False)
+    table: Mapping[tuple[str, str], Kind] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
 
     @classmethod
     def of(cls, kinds: Iterable[Kind]) -> "Kinds":

@@ -171,6 +171,7 @@ class Report:
     repository: str = ""
     merge_request: int = 0  # 0 = none
     run_url: str = ""
+    files_url: str = ""  # what a file's path is appended to for its permalink; "" = no links
     results: tuple[Result, ...] = ()
     notices: tuple[str, ...] = ()
     fault: FaultView | None = None

@@ -17,5 +17,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever asks for the control plane, directly or not, is marked `cluster`."""
     for item in items:
-        if "control_plane" in getattr(item, "fixturenames", ()) or "/tests/cluster/" in str(item.path):
+        if "control_plane" in getattr(item, "fixturenames", ()) or "/tests/cluster/" in str(
+            item.path
+        ):
             item.add_marker("cluster")

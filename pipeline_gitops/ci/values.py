@@ -62,3 +62,15 @@ class CIContext:
     ca_file: str = ""
     summary_file: str = ""  # GITHUB_STEP_SUMMARY
     output_file: str = ""  # GITHUB_OUTPUT
+
+    def files_url(self, revision: str) -> str:
+        """What a file's path is appended to for its permalink; "" where the forge is unknown."""
+        if not (self.server_url and self.project and revision):
+            return ""
+        match self.forge:
+            case ForgeKind.GITHUB:
+                return f"{self.server_url}/{self.project}/blob/{revision}"
+            case ForgeKind.GITLAB:
+                return f"{self.server_url}/{self.project}/-/blob/{revision}"
+            case ForgeKind.NONE:
+                return ""

@@ -22,7 +22,7 @@ def command() -> None:
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @options.targeted
 @click.pass_context
-def show(ctx: click.Context, origin: bool, **values: Any) -> int:
+def show(ctx: click.Context, /, origin: bool, **values: Any) -> int:
     """Shows the settings in force.
 
     A flag wins over its environment variable, that over what the CI says, that over the file, and

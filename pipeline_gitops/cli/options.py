@@ -117,12 +117,14 @@ def flags(values: dict[str, Any]) -> Flags:
     known = ("repository", "config", "target", "context", "namespace", "kubernetes_version")
     rest = {name: values.pop(name, "") for name in (*known, "timeout")}
     rest["repository"] = rest["repository"] or "."
-    return Flags(
+    made = Flags(
         environments=names,
         reports=tuple(values.pop("reports", ())),
         color=values.pop("color", None),
         **rest,
     )
+    made.timeout_s()  # a mistake in it is told before any work
+    return made
 
 
 def target_spec(written: str) -> TargetSpec:

@@ -36,7 +36,7 @@ def _deliver(session: Session, sealed: Sealed) -> tuple[Fault, ...]:
         _offline(session, sealed)
         return ()
     try:
-        forge = forges.connect(context)
+        forge = forges.connect(context, pause=session.clock.sleep)
         if forge is None:
             _offline(session, sealed)
             return ()

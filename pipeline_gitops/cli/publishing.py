@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from pipeline_gitops import __version__, ci, masks, reports
-from pipeline_gitops.ci import Vendor
 from pipeline_gitops.cli.session import Session
 from pipeline_gitops.errors import Fault, UsageFault, Verdict
 from pipeline_gitops.masks import Sealed
@@ -67,6 +66,7 @@ def report(
         repository=repository or session.context.project,
         merge_request=merge_request or session.context.merge_request,
         run_url=session.context.run_url,
+        files_url=session.context.files_url(revision),
         results=tuple(results),
         notices=notices,
         fault=said,
@@ -110,9 +110,7 @@ def _write(path: str, text: Shown) -> None:
 
 def _to_the_job(session: Session, sealed: Sealed) -> None:
     context = session.context
-    if context.vendor is Vendor.GITHUB:
-        for line in ci.annotations(sealed, context.vendor):
-            session.console.command(Shown(line))
+    session.console.command(ci.annotations(sealed, context.vendor))
     for path, text in (
         (context.summary_file, reports.summary(sealed)),
         (context.output_file, ci.output_text(sealed)),
@@ -132,7 +130,7 @@ def _colour(session: Session) -> bool:
         return session.flags.color
     environ = session.environ
     return (
-        session.context.vendor is Vendor.NONE
+        session.context.vendor is ci.Vendor.NONE
         and not environ.get("NO_COLOR")
         and environ.get("TERM", "dumb") != "dumb"
         and os.isatty(1)

@@ -31,7 +31,13 @@ def connect(session: Session, git: Git, environment: Environment) -> Target:
         case ClusterSpec() as spec:
             from pipeline_gitops.targets.cluster import ClusterTarget
 
-            return ClusterTarget(spec, owner, session.environ)
+            return ClusterTarget(
+                spec,
+                owner,
+                session.environ,
+                clock=session.clock,
+                deadline=session.deadline(environment),
+            )
         case None:
             raise UsageFault(
                 f"environment {environment.name} has no target",

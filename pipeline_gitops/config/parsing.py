@@ -59,7 +59,7 @@ def _check(document: Document, schema: Mapping[str, Any]) -> None:
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = sorted(error.schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
-        place = document.locate(_pointer([*error.absolute_path, unknown]))
+        place = document.locate_key(_pointer([*error.absolute_path, unknown]))
         raise UsageFault(f"{place}: unknown key '{unknown}'", _suggestion(unknown, known))
     where = ".".join(map(str, error.absolute_path)) or "the file"
     raise UsageFault(f"{place}: {where}: {_sentence(error)}", _EDITOR_CURE)

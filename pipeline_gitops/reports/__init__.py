@@ -1,5 +1,36 @@
 """Every report format: pure text of a sealed report."""
 
-from pipeline_gitops.reports.shown import Shown
+from collections.abc import Callable, Mapping
 
-__all__ = ["Shown"]
+from pipeline_gitops.masks import Sealed
+from pipeline_gitops.reports.jsons import SCHEMA, from_json, to_json
+from pipeline_gitops.reports.markdown import markdown, summary
+from pipeline_gitops.reports.plain import manifests, sentence, table
+from pipeline_gitops.reports.shown import Shown
+from pipeline_gitops.reports.terminal import terminal
+
+
+def _text(report: Sealed) -> Shown:
+    return terminal(report, colour=False)
+
+
+# What `--report KIND=PATH` can write.
+KINDS: Mapping[str, Callable[[Sealed], Shown]] = {
+    "json": to_json,
+    "markdown": markdown,
+    "text": _text,
+}
+
+__all__ = [
+    "KINDS",
+    "SCHEMA",
+    "Shown",
+    "from_json",
+    "manifests",
+    "markdown",
+    "sentence",
+    "summary",
+    "table",
+    "terminal",
+    "to_json",
+]

@@ -3,7 +3,7 @@
 Never run: only `mypy --strict` reads this file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from pipeline_gitops import masks, reports
 from pipeline_gitops.documents import Body
@@ -20,8 +20,8 @@ def writes_through_a_read_target(target: ReadTarget, inventory: Inventory) -> No
     target.claim(inventory)  # rejected: attr-defined
 
 
-def writes_without_a_claim(target: Target, change: Change) -> Iterator[Outcome]:
-    return target.apply([change])  # rejected: attr-defined
+def writes_without_a_claim(target: Target, change: Change) -> Generator[Outcome, None, None]:
+    yield from target.apply([change])  # rejected: attr-defined
 
 
 def prints_an_unsealed_report(report: Report) -> Shown:

@@ -1,0 +1,57 @@
+"""How to reach into a body without knowing that what should be there is there."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline_gitops.documents.values import Json
+
+
+def at(body: Json, *path: str | int, default: Json = None) -> Json:
+    """The value at *path*, or *default* when any step of it is missing."""
+    value = body
+    for step in path:
+        if isinstance(step, str):
+            if not isinstance(value, Mapping) or step not in value:
+                return default
+            value = value[step]
+        else:
+            if not isinstance(value, Sequence) or isinstance(value, str) or step >= len(value):
+                return default
+            value = value[step]
+    return value
+
+
+def text(body: Json, *path: str | int) -> str:
+    """The string at *path*; "" when it is missing or something else."""
+    value = at(body, *path)
+    return value if isinstance(value, str) else ""
+
+
+def has(body: Json, pointer: str) -> bool:
+    """Whether *pointer* (RFC 6901) leads to a value."""
+    value = body
+    for step in steps(pointer):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif (
+            not isinstance(value, Sequence) or isinstance(value, str) or _index(step) >= len(value)
+        ):
+            return False
+        else:
+            value = value[_index(step)]
+    return True
+
+
+def steps(pointer: str) -> tuple[str, ...]:
+    """The reference tokens of an RFC 6901 pointer; none for "", the whole document."""
+    if not pointer:
+        return ()
+    raw = pointer.removeprefix("/").split("/")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in raw)
+
+
+def _index(step: str) -> int:
+    """The place in a list that a reference token means; past every end when it means none."""
+    # At most nine digits: int() refuses absurdly long numbers with an exception.
+    if step.isascii() and step.isdigit() and len(step) < 10 and (step == "0" or step[0] != "0"):
+        return int(step)
+    return 10**9

@@ -1,0 +1,31 @@
+"""A file per forge: merge requests, notes and commit statuses, as the port wants them."""
+
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+from pipeline_gitops.ci import CIContext, ForgeKind
+from pipeline_gitops.ports import Forge
+
+
+def connect(context: CIContext, *, pause: Callable[[float], None] = time.sleep) -> Forge | None:
+    """The forge that the CI job speaks of; None where it names none, or has no token for it.
+
+    Sends nothing yet. *pause* waits between two tries of a read; a clock's `sleep` can be stopped.
+    """
+    project = context.project or context.project_id
+    if not context.token or not project:
+        return None
+    match context.forge:
+        case ForgeKind.GITHUB:
+            from pipeline_gitops.forges.github import GitHub
+
+            return GitHub(context, pause=pause)
+        case ForgeKind.GITLAB:
+            from pipeline_gitops.forges.gitlab import GitLab
+
+            return GitLab(context, pause=pause)
+        case ForgeKind.NONE:
+            return None
+        case other:
+            assert_never(other)

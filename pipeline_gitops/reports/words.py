@@ -1,0 +1,431 @@
+"""What a report says, in the words of every format: verdict, what would hurt, what to do next.
+
+A target that cannot observe is never said to run: where a result has no rollout, its objects are
+*written*.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from pipeline_gitops.errors import Verdict
+from pipeline_gitops.ids import ObjectId, Place
+from pipeline_gitops.views import (
+    Action,
+    ChangeView,
+    Finding,
+    Health,
+    HealthView,
+    PlanView,
+    Refusal,
+    Report,
+    Result,
+    RolloutView,
+    Severity,
+    WrittenView,
+)
+
+
+class Tone(StrEnum):
+    """How much a reader has to worry, worst first."""
+
+    BAD = "bad"
+    CARE = "care"
+    GOOD = "good"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Something that hurts or would hurt, and where it comes from."""
+
+    label: str  # "Danger" or "Cause"
+    text: str
+    environments: tuple[str, ...] = ()
+    id: ObjectId | None = None  # what *text* goes on about, without naming it itself
+    place: Place = Place("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFinding:
+    """A finding, and the environments that have it: a base file is rendered by many."""
+
+    finding: Finding
+    environments: tuple[str, ...]
+
+
+_CALM = frozenset({Verdict.OK, Verdict.DIFFERENT, Verdict.SUPERSEDED})
+_DELETION_RULES = frozenset({"dangerous-delete", "empty-render", "max-deletes"})
+_DONE = "done"
+_MOST_NAMED = 3  # environments in a headline
+
+VERBS = {
+    Action.CREATE: "create",
+    Action.UPDATE: "change",
+    Action.REPLACE: "replace",
+    Action.DELETE: "delete",
+}
+_FUTURE = {
+    Action.CREATE: "to create",
+    Action.UPDATE: "to change",
+    Action.REPLACE: "to replace",
+    Action.DELETE: "to delete",
+}
+_PAST = {
+    Action.CREATE: "created",
+    Action.UPDATE: "changed",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+}
+# Deletions first: the reader must not have to scroll for what cannot be undone.
+_WEIGHT = (Action.DELETE, Action.REPLACE, Action.UPDATE, Action.CREATE)
+
+_SAID = {
+    Verdict.INTERNAL: "internal error",
+    Verdict.USAGE: "misconfigured",
+    Verdict.REJECTED: "cannot be rendered",
+    Verdict.REFUSED: "refused",
+    Verdict.UNREACHABLE: "target unreachable, or access denied",
+    Verdict.PARTIAL: "applied in part",
+    Verdict.UNHEALTHY: "rollout failed",
+    Verdict.SUPERSEDED: "superseded by a newer deploy",
+    Verdict.UNREPORTED: "report not delivered",
+    Verdict.INTERRUPTED: "interrupted",
+    Verdict.TERMINATED: "interrupted",
+}
+
+_CURES = {
+    Verdict.INTERNAL: "run it again; if it fails again, report it with the job's log",
+    Verdict.USAGE: "correct the call or the configuration",
+    Verdict.REJECTED: "correct the manifests and push again",
+    Verdict.REFUSED: "remove the reason, or confirm that it is meant",
+    Verdict.UNREACHABLE: "run it again once the target answers",
+    Verdict.PARTIAL: "remove the cause and deploy again: it goes on where it stopped",
+    Verdict.UNHEALTHY: "push a fix, or revert the change",
+    Verdict.INTERRUPTED: "run it again: it goes on where it stopped",
+    Verdict.TERMINATED: "run it again: it goes on where it stopped",
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 object", "3 objects"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def leading(result: Result) -> PlanView | None:
+    """The plan that counts: against the target, else against the merge base."""
+    return result.plans[0] if result.plans else None
+
+
+def changes(result: Result) -> tuple[ChangeView, ...]:
+    """The changes that count, most dangerous first."""
+    plan = leading(result)
+    return ranked(plan.changes, result) if plan else ()
+
+
+def ranked(views: Sequence[ChangeView], result: Result) -> tuple[ChangeView, ...]:
+    """Changes by how much they can hurt: named as a danger, deleted, replaced, the rest."""
+    refused = {refusal.id for refusal in result.refusals}
+
+    def weight(change: ChangeView) -> tuple[bool, int]:
+        named = change.id in refused or any(str(change.id) in danger for danger in result.dangers)
+        return (not named, _WEIGHT.index(change.action))
+
+    return tuple(sorted(views, key=weight))
+
+
+def tone(result: Result) -> Tone:
+    """How much a reader of one result has to worry."""
+    if result.verdict not in _CALM:
+        return Tone.BAD
+    if result.verdict is Verdict.SUPERSEDED:
+        return Tone.QUIET
+    if result.dangers or any(found.severity is Severity.WARNING for found in result.findings):
+        return Tone.CARE
+    plan = leading(result)
+    if plan and not plan.changes and not result.written and result.rollout is None:
+        return Tone.QUIET
+    return Tone.GOOD
+
+
+def overall(report: Report) -> Tone:
+    """How much a reader of the whole report has to worry."""
+    if report.fault:
+        return Tone.BAD
+    tones = {tone(result) for result in report.results}
+    return next((one for one in Tone if one in tones), Tone.QUIET)
+
+
+def worst_first(results: Sequence[Result]) -> tuple[Result, ...]:
+    """Results in the order in which they matter to a reader."""
+    order = tuple(Tone)
+    return tuple(sorted(results, key=lambda result: order.index(tone(result))))
+
+
+# -- one environment, in a phrase ----------------------------------------------------------------
+
+
+def phrase(result: Result) -> str:
+    """What came of one environment, to stand behind its name and a colon."""
+    match result.verdict:
+        case Verdict.OK | Verdict.DIFFERENT:
+            return _outcome(result)
+        case Verdict.REJECTED:
+            found = len(errors(result))
+            return f"{counted(found, 'error')} in the manifests" if found else _SAID[result.verdict]
+        case Verdict.REFUSED:
+            return ", ".join(filter(None, [_SAID[result.verdict], _refused(result)]))
+        case Verdict.PARTIAL:
+            done = sum(written.state == _DONE for written in result.written)
+            return f"applied in part, {done} of {counted(_wanted(result), 'change')} made"
+        case Verdict.UNHEALTHY if result.rollout:
+            return _sick_rollout(result.rollout)
+        case _:
+            return _SAID[result.verdict]
+
+
+def _outcome(result: Result) -> str:
+    done = len(done_writes(result))
+    if result.rollout is not None:
+        watched = len(result.rollout.objects)
+        verb = "deployed" if done else "nothing to change"
+        return f"{verb}, {counted(watched, 'object')} running" if watched else verb
+    if done:
+        return f"{counted(done, 'object')} written"
+    plan = leading(result)
+    if plan is None:
+        return f"{counted(result.objects, 'object')} checked, no error"
+    return amounts(plan) or "no changes"
+
+
+def _wanted(result: Result) -> int:
+    plan = leading(result)
+    return max(len(result.written), len(plan.changes) if plan else 0)
+
+
+def _refused(result: Result) -> str:
+    """What a refusal is about, where it is about deletions; else how many there are."""
+    dangerous = [one.id for one in result.refusals if one.rule == "dangerous-delete" and one.id]
+    if dangerous:
+        kinds = sorted({id.kind for id in dangerous})
+        told = [counted(sum(id.kind == kind for id in dangerous), kind) for kind in kinds]
+        return f"would delete {' and '.join(told)}"
+    plan = leading(result)
+    if plan and any(one.rule in _DELETION_RULES for one in result.refusals):
+        return f"would delete {counted(plan.count(Action.DELETE), 'object')}"
+    return counted(len(result.refusals), "reason") if len(result.refusals) > 1 else ""
+
+
+def _sick_rollout(rollout: RolloutView) -> str:
+    ended = "rollout timed out" if rollout.timed_out else "rollout failed"
+    sick = len(unwell(rollout))
+    return f"{ended}, {sick} of {counted(len(rollout.objects), 'object')} not running"
+
+
+def unwell(rollout: RolloutView) -> tuple[HealthView, ...]:
+    """What was watched and does not run."""
+    return tuple(view for view in rollout.objects if view.health is not Health.CURRENT)
+
+
+def done_writes(result: Result) -> tuple[WrittenView, ...]:
+    """What was written."""
+    return tuple(written for written in result.written if written.state == _DONE)
+
+
+def undone_writes(result: Result) -> tuple[WrittenView, ...]:
+    """What was tried and not written, or not known to be."""
+    return tuple(written for written in result.written if written.state != _DONE)
+
+
+def amounts(plan: PlanView) -> str:
+    """Counts of a plan by action: "1 to create, 2 to change"; "" for none."""
+    pairs = ((plan.count(action), said) for action, said in _FUTURE.items())
+    return ", ".join(f"{count} {said}" for count, said in pairs if count)
+
+
+# -- the whole report, in three lines ------------------------------------------------------------
+
+
+def headline(report: Report) -> str:
+    """The verdict, worst environment first."""
+    results = worst_first(report.results)
+    if report.fault:
+        return f"{report.command}: {_SAID.get(report.fault.verdict, 'failed')}"
+    if not results:
+        return f"{report.command}: nothing to do"
+    bad = [result for result in results if tone(result) is Tone.BAD]
+    if bad:
+        return _bad_headline(bad, results[len(bad) :])
+    if len(results) > 1 and all(tone(result) is Tone.QUIET for result in results):
+        return "No environment changes"
+    if len(results) > _MOST_NAMED:
+        return f"{len(results)} environments, {_kinds_of_good(results)}"
+    return "; ".join(f"{result.environment}: {phrase(result)}" for result in results)
+
+
+def _bad_headline(bad: Sequence[Result], rest: Sequence[Result]) -> str:
+    said = [f"{result.environment}: {phrase(result)}" for result in bad[:2]]
+    if len(bad) > len(said):
+        said.append(f"{len(bad) - len(said)} more environments failed")
+    if len(rest) == 1:
+        said.append(f"{rest[0].environment} is fine")
+    elif rest:
+        said.append(f"{len(rest)} others are fine")
+    return "; ".join(said)
+
+
+def _kinds_of_good(results: Sequence[Result]) -> str:
+    quiet = sum(tone(result) is Tone.QUIET for result in results)
+    return f"{len(results) - quiet} with changes" if quiet else "all with changes"
+
+
+def concerns(report: Report) -> tuple[Concern, ...]:
+    """What hurts or would hurt, worst environment first, each once for all that share it."""
+    found: dict[Concern, list[str]] = {}
+    if report.fault:
+        found[Concern(label="Cause", text=report.fault.message)] = []
+    for result in worst_first(report.results):
+        causes = _causes(result) if tone(result) is Tone.BAD else ()
+        for concern in (*_dangers(result), *causes):
+            found.setdefault(concern, []).append(result.environment)
+    return tuple(
+        replace(concern, environments=tuple(environments))
+        for concern, environments in found.items()
+    )
+
+
+def _dangers(result: Result) -> Iterator[Concern]:
+    ids = [change.id for plan in result.plans for change in plan.changes]
+    for danger in result.dangers:
+        id = next((id for id in ids if danger.startswith(f"{id} ")), None)
+        yield Concern(label="Danger", text=without(danger, id), id=id)
+
+
+def without(sentence: str, id: ObjectId | None) -> str:
+    """A sentence without the object that it starts with."""
+    return sentence.removeprefix(f"{id} ") if id else sentence
+
+
+def _causes(result: Result) -> Iterator[Concern]:
+    """The cause of one bad result: the first that was found of what ended it."""
+    if result.fault:
+        yield Concern(label="Cause", text=result.fault.message)
+    elif result.cards:
+        card = result.cards[0]
+        yield Concern(label="Cause", text=card.cause, id=card.id, place=card.place)
+    elif undone_writes(result):
+        written = undone_writes(result)[0]
+        text = f"{written.state}: {written.message}" if written.message else written.state
+        yield Concern(label="Cause", text=text, id=written.id)
+    elif result.refusals:
+        refusal = result.refusals[0]
+        if not _is_told(refusal, result):
+            yield Concern(label="Cause", text=refusal.message)
+    elif errors(result):
+        error = errors(result)[0]
+        yield Concern(label="Cause", text=error.message, id=error.id, place=error.place)
+
+
+def _is_told(refusal: Refusal, result: Result) -> bool:
+    """Whether a danger says already what a refusal is about."""
+    return refusal.id is not None and any(str(refusal.id) in danger for danger in result.dangers)
+
+
+def errors(result: Result) -> tuple[Finding, ...]:
+    """The findings that reject the manifests."""
+    return tuple(found for found in result.findings if found.severity is Severity.ERROR)
+
+
+def reassurance(report: Report) -> str:
+    """What stands in the place of concerns where there are none."""
+    told = [_reassured(result) for result in report.results[:_MOST_NAMED]]
+    if len(report.results) == 1:
+        return told[0]
+    lines = [
+        f"{result.environment}: {text}"
+        for result, text in zip(report.results, told, strict=False)
+        if text
+    ]
+    more = len(report.results) - len(told)
+    return " ".join([*lines, f"{more} more environments are in the table."] if more else lines)
+
+
+def _reassured(result: Result) -> str:
+    plan = leading(result)
+    done = done_writes(result)
+    if done:
+        unobserved = "" if result.rollout else "; what becomes of them was not observed"
+        return f"{_done_amounts(done)}{unobserved}."
+    if result.verdict is Verdict.SUPERSEDED:
+        return "Nothing was written."
+    if plan is None:
+        return "Nothing was compared or written."
+    if not plan.changes:
+        return f"{counted(plan.unchanged, 'object')} compared with {plan.compared}, all the same."
+    deleted, replaced = plan.count(Action.DELETE), plan.count(Action.REPLACE)
+    if replaced:
+        return f"{counted(replaced, 'object')} to replace."
+    if deleted:
+        return f"{counted(deleted, 'object')} to delete, none that takes data or others along."
+    return "Nothing is deleted or replaced."
+
+
+def _done_amounts(done: Sequence[WrittenView]) -> str:
+    pairs = ((sum(one.action is action for one in done), said) for action, said in _PAST.items())
+    return ", ".join(f"{count} {said}" for count, said in pairs if count)
+
+
+def next_step(report: Report) -> str:
+    """What to do now, in one sentence."""
+    if report.fault:
+        return report.fault.cure or _CURES.get(report.fault.verdict, "see the job's log")
+    for result in worst_first(report.results):
+        if tone(result) is Tone.BAD:
+            return _correction(report) if result.verdict is Verdict.REJECTED else _cure(result)
+    tone_ = overall(report)
+    if not any(result.plans for result in report.results) or tone_ is Tone.QUIET:
+        return "nothing to do"
+    if any(result.written or result.rollout for result in report.results):
+        return "nothing to do"
+    verb = "merge" if report.merge_request else "deploy"
+    if tone_ is Tone.CARE and any(result.dangers for result in report.results):
+        return f"make sure that each danger is meant before you {verb}"
+    return f"{verb} when these are the changes you mean"
+
+
+def _cure(result: Result) -> str:
+    cures = [result.fault.cure] if result.fault else []
+    cures += [card.cure for card in result.cards]
+    cures += [refusal.cure for refusal in result.refusals]
+    return next(filter(None, cures), _CURES.get(result.verdict, "see the job's log"))
+
+
+def _correction(report: Report) -> str:
+    """Where to start, of all that is wrong with the manifests."""
+    wrong = [
+        shared.finding
+        for shared in findings(report.results)
+        if shared.finding.severity is Severity.ERROR
+    ]
+    if not wrong:
+        return _CURES[Verdict.REJECTED]
+    first = wrong[0]
+    where = f"`{first.place}`" if first.place.file else str(first.id or "the manifests")
+    if len(wrong) > 1:
+        return f"correct the {len(wrong)} errors, starting in {where}"
+    return f"in {where}: {first.cure}" if first.cure else f"correct {where}"
+
+
+def findings(results: Sequence[Result]) -> tuple[SharedFinding, ...]:
+    """Findings of all results, each once, errors first, then in the order of files and lines."""
+    sharing: dict[Finding, list[str]] = {}
+    for result in results:
+        for finding in result.findings:
+            names = sharing.setdefault(finding, [])
+            if result.environment not in names:
+                names.append(result.environment)
+    severities = tuple(Severity)
+    ordered = sorted(sharing, key=lambda one: (severities.index(one.severity), one.place))
+    return tuple(
+        SharedFinding(finding=finding, environments=tuple(sharing[finding])) for finding in ordered
+    )

@@ -1,0 +1,1 @@
+"""Where an environment is deployed to: a cluster, a directory or a branch of rendered manifests."""

@@ -1,0 +1,164 @@
+"""The commands as people and pipelines use them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Repository, Said
+from tests.cli.manifests import SECRET, config_map, kustomized, plain
+
+Call = Callable[..., Said]
+
+
+def test_environments_are_found_without_a_configuration(repository: Repository, call: Call) -> None:
+    """With the rule that found them."""
+    repository.commit(kustomized())
+
+    said = call("environments")
+
+    assert said.code == 0
+    assert "staging" in said.out
+    assert "deploy/overlays/prod" in said.out
+    assert "kustomization that no other one names" in said.out
+    assert "base" not in said.out.replace("deploy/base", "")
+
+
+def test_init_writes_down_what_it_finds(repository: Repository, call: Call) -> None:
+    """The configuration it writes is read back, and is not replaced by accident."""
+    repository.commit(kustomized())
+
+    first, again, listed = call("init"), call("init"), call("environments")
+
+    assert (first.code, again.code, listed.code) == (0, 2, 0)
+    assert ".pipeline-gitops.yaml:" in listed.out
+
+
+def test_validate_needs_no_repository_for_files(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are checked wherever they lie."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(config_map())
+    (tmp_path / "b.yaml").write_text(config_map() + "dta: {}\n")
+
+    good, bad = call("validate", "a.yaml"), call("validate", "b.yaml")
+
+    assert (good.code, bad.code) == (0, 3)
+    assert "b.yaml:7" in bad.out
+    assert "did you mean 'data'?" in bad.out
+
+
+def test_an_error_in_an_overlay_points_at_its_source(repository: Repository, call: Call) -> None:
+    """Not at the rendered text: at the file and line that a person can correct."""
+    files = kustomized()
+    files["deploy/base/settings.yaml"] += "dta: {}\n"
+    repository.commit(files)
+
+    said = call("validate", "--environment", "prod")
+
+    assert said.code == 3
+    assert "deploy/base/settings.yaml:7" in said.out
+
+
+def test_render_prints_the_overlay_with_masked_secrets(repository: Repository, call: Call) -> None:
+    """A log is read by many; the file of --output only by its owner."""
+    repository.commit(plain() | {"deploy/secret.yaml": SECRET})
+
+    said, written = call("render"), call("render", "--output", "all.yaml")
+
+    assert (said.code, written.code) == (0, 0)
+    assert "greeting: hello" in said.out
+    assert "hunter2" not in said.text
+    path = repository.root / "all.yaml"
+    assert "hunter2hunter2" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_diff_against_base_needs_no_target(repository: Repository, call: Call) -> None:
+    """It compares two renders."""
+    repository.commit(kustomized())
+    repository.git("checkout", "--quiet", "-b", "feature")
+    repository.commit({"deploy/base/settings.yaml": config_map(greeting="welcome")})
+
+    said = call("diff", "--against", "base", "--environment", "prod")
+    coded = call("diff", "--against", "base", "--environment", "prod", "--exit-code")
+
+    assert (said.code, coded.code) == (0, 10)
+    assert "-  greeting: hello" in said.out
+    assert "+  greeting: welcome" in said.out
+
+
+def test_deploy_then_diff_then_deploy_again(repository: Repository, call: Call) -> None:
+    """Written, then nothing left to do."""
+    repository.commit(plain())
+
+    before = call("diff", "--exit-code")
+    first = call("deploy")
+    after = call("diff", "--exit-code")
+    second = call("deploy")
+
+    assert (before.code, first.code, after.code, second.code) == (10, 0, 0, 0)
+    assert (repository.root / "rendered").is_dir()
+    assert "written" in first.out
+    assert "healthy" not in first.out
+    assert "no change" in second.out.lower()
+
+
+def test_the_report_follows_its_schema(repository: Repository, call: Call) -> None:
+    """What other tools may rely on."""
+    import jsonschema
+
+    repository.commit(plain())
+    schema = json.loads((Path(__file__).parents[2] / "schemas" / "report.schema.json").read_text())
+
+    said = call("deploy", "--report", "json=report.json", "--report", "markdown=note.md")
+
+    report = json.loads((repository.root / "report.json").read_text())
+    jsonschema.validate(report, schema)
+    assert (said.code, report["verdict"], report["exitCode"]) == (0, "ok", 0)
+    assert [change["action"] for change in report["environments"][0]["changes"]] == ["create"]
+    assert (repository.root / "note.md").read_text().startswith("###")
+
+
+def test_config_show_tells_where_each_value_comes_from(
+    repository: Repository, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flag, environment, file, default."""
+    repository.commit(plain())
+    monkeypatch.setenv("PIPELINE_GITOPS_TIMEOUT", "5m")
+
+    said = call("config", "show", "--origin", "--kubernetes-version", "1.34")
+
+    rows = {line.split()[0]: line for line in said.out.splitlines() if line.split()}
+    assert said.code == 0
+    assert "flag --kubernetes-version" in rows["kubernetesVersion"]
+    assert "environment PIPELINE_GITOPS_TIMEOUT" in rows["prod.policy.timeout"]
+    assert ".pipeline-gitops.yaml:4" in rows["prod.path"]
+    assert "default" in rows["prod.policy.prune"]
+
+
+def test_a_planted_secret_is_in_no_output(repository: Repository, call: Call) -> None:
+    """Terminal, note, JSON, render: every output of every command."""
+    outputs = []
+    repository.commit(plain() | {"deploy/secret.yaml": SECRET})
+    repository.git("checkout", "--quiet", "-b", "feature")
+    changed = SECRET.replace("hunter2hunter2", "hunter3hunter3") + "  extra: hunter4hunter4\n"
+    repository.commit({"deploy/secret.yaml": changed})
+
+    for command in (
+        ("validate",),
+        ("render",),
+        ("diff",),
+        ("diff", "--against", "base"),
+        ("deploy",),
+        ("run",),
+    ):
+        reports = ("--report", "json=out.json", "--report", "markdown=out.md")
+        outputs.append(call(*command, *reports).text)
+        outputs += [(repository.root / name).read_text() for name in ("out.json", "out.md")]
+
+    for text in outputs:
+        for planted in ("hunter2", "hunter3", "hunter4", "aHVudGVy"):
+            assert planted not in text

@@ -1,0 +1,194 @@
+"""Small stand-ins for time, the journal, Git and a target. Real behaviour, no mocks."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline_gitops import diffs
+from pipeline_gitops.documents import Body
+from pipeline_gitops.errors import InterruptedFault
+from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.inventories import Inventory, Owner, Version
+from pipeline_gitops.kinds import Kinds
+from pipeline_gitops.manifests import ManifestSet
+from pipeline_gitops.plans import Change, Outcome, Sight, State, Survey
+from pipeline_gitops.ports import Commit, Evidence, Runtime, Snapshot, Stale, Tree
+from pipeline_gitops.views import Severity
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@dataclass
+class FakeClock:
+    """Sleeping advances it; *interrupt_at* seconds it raises."""
+
+    seconds: float = 0.0
+    interrupt_at: float | None = None
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def elapsed(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        if self.interrupt_at is not None and self.seconds >= self.interrupt_at:
+            raise InterruptedFault("interrupted")
+
+
+@dataclass
+class FakeJournal:
+    """Keeps what was said and hidden."""
+
+    lines: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+
+    def say(self, text: str, severity: Severity = Severity.NOTICE) -> None:
+        self.lines.append(text)
+
+    def hide(self, secrets: Sequence[str]) -> None:
+        self.hidden += secrets
+
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(self.hidden)
+
+
+@dataclass
+class FakeRepository:
+    """A line of commits, oldest first."""
+
+    history: tuple[str, ...] = ()
+
+    def tree(self, revision: str) -> AbstractContextManager[Tree]:
+        raise NotImplementedError
+
+    def commit(self, revision: str) -> Commit:
+        return Commit(sha=revision)
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        return min(one, other, key=self.history.index)
+
+    def is_ancestor(self, older: str, newer: str) -> bool | None:
+        if older not in self.history or newer not in self.history:
+            return None
+        return self.history.index(older) < self.history.index(newer)
+
+    def uncommitted(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass
+class FakeRuntime:
+    """Live objects out of a target's store; *statuses* are laid over them as time passes."""
+
+    target: "FakeTarget"
+    clock: FakeClock
+    statuses: Mapping[ObjectId, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    polls: int = 0
+
+    def watch(self, ids: frozenset[ObjectId], wait_s: float) -> Snapshot:
+        self.clock.seconds += wait_s
+        self.polls += 1
+        return {id: self._live(id) for id in ids}
+
+    def _live(self, id: ObjectId) -> Body | None:
+        body = self.target.objects.get(id)
+        steps = self.statuses.get(id)
+        if body is None or not steps:
+            return body
+        status = steps[min(self.polls, len(steps)) - 1]
+        return {**body, "status": status}
+
+    def evidence(self, id: ObjectId, since: datetime) -> Evidence:
+        return Evidence(log=(f"last words of {id.name}",))
+
+
+@dataclass
+class FakeTarget:
+    """A store of bodies with an inventory under compare-and-swap.
+
+    *before_claim* and *before_write* run once each, to let somebody else in; *refuse* are ids
+    whose write fails; *die_after* writes raise KeyboardInterrupt, as a kill does.
+    """
+
+    owner: Owner = Owner(repository="acme/shop", environment="prod")
+    objects: dict[ObjectId, Body] = field(default_factory=dict)
+    recorded: Inventory | None = None
+    runtime: Runtime | None = None
+    refuse: frozenset[ObjectId] = frozenset()
+    before_claim: Any = None
+    before_write: Any = None
+    die_after: int | None = None
+    version: int = 0
+    writes: list[str] = field(default_factory=list)
+    name: str = "fake"
+
+    def kinds(self) -> Kinds:
+        return Kinds()
+
+    def inventory(self) -> Inventory:
+        recorded = self.recorded or Inventory(owner=self.owner)
+        return replace(recorded, version=Version(str(self.version)))
+
+    def survey(self, desired: ManifestSet, inventory: Inventory) -> Survey:
+        sights, unchanged = [], set()
+        for manifest in desired.manifests:
+            live = self.objects.get(manifest.id)
+            if live is not None and diffs.same(live, manifest.body):
+                unchanged.add(manifest.id)
+                continue
+            sights.append(Sight(id=manifest.id, before=live, after=manifest.body, send=manifest))
+        left = inventory.ids - desired.ids
+        sights += [
+            Sight(id=id, before=self.objects[id]) for id in sorted(left) if id in self.objects
+        ]
+        gone = frozenset(id for id in left if id not in self.objects)
+        return Survey(
+            inventory=inventory, unchanged=frozenset(unchanged), sights=tuple(sights), gone=gone
+        )
+
+    @contextmanager
+    def claim(self, inventory: Inventory) -> Iterator["FakeTarget"]:
+        meanwhile, self.before_claim = self.before_claim, None
+        if meanwhile:
+            meanwhile(self)
+        self._record(inventory)
+        yield self
+
+    def settle(self, inventory: Inventory) -> None:
+        self._record(replace(inventory, version=Version(str(self.version))))
+
+    def _record(self, inventory: Inventory) -> None:
+        if inventory.version != str(self.version):
+            raise Stale
+        self.version += 1
+        self.recorded = inventory
+
+    def apply(self, changes: Sequence[Change]) -> Generator[Outcome, None, None]:
+        for change in changes:
+            meanwhile, self.before_write = self.before_write, None
+            if meanwhile:
+                meanwhile(self)
+            yield self._write(change)
+
+    def _write(self, change: Change) -> Outcome:
+        if self.die_after is not None and len(self.writes) >= self.die_after:
+            raise KeyboardInterrupt
+        state = self._state(change)
+        if state is State.DONE:
+            self.writes.append(f"{change.action.value} {change.id}")
+            if change.sight.send is None:
+                self.objects.pop(change.id, None)
+            else:
+                self.objects[change.id] = change.sight.send.body
+        return Outcome(id=change.id, action=change.action, state=state)
+
+    def _state(self, change: Change) -> State:
+        if change.id in self.refuse:
+            return State.REFUSED
+        if self.objects.get(change.id) != change.sight.before:
+            return State.STALE
+        return State.DONE

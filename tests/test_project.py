@@ -1,0 +1,264 @@
+"""What holds for the project as a whole: layout, locks, wheel, sizes, templates."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline_gitops import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+MODULES = sorted((ROOT / "pipeline_gitops").rglob("*.py"))
+
+TOP_LEVEL = (
+    "pyproject.toml",
+    "pipeline_gitops",
+    "ci-templates",
+    "schemas",
+    "tests",
+    "action.yml",
+    ".gitlab-ci.example.yml",
+)
+
+
+def run(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_the_fixed_names_are_there(name: str) -> None:
+    """They are promised."""
+    assert (ROOT / name).exists()
+
+
+def test_the_lock_fits_the_project() -> None:
+    """A dependency changed in pyproject.toml is locked in the same change (make lock)."""
+    done = run(str(BIN / "uv"), "lock", "--check", "--offline", "--quiet")
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("requirements.lock", ("--no-dev",)),
+        ("requirements-bootstrap.lock", ("--only-group", "bootstrap")),
+    ],
+)
+def test_the_exported_lock_is_that_of_uv(name: str, arguments: tuple[str, ...]) -> None:
+    """What the action installs is what was locked, each with its hashes."""
+    flags = ("--quiet", "--frozen", "--no-emit-project", "--no-header", "--no-annotate")
+
+    done = run(str(BIN / "uv"), "export", *flags, *arguments)
+
+    assert done.stdout == (ROOT / name).read_text()
+    assert re.search(r"--hash=sha256:[0-9a-f]{64}", done.stdout)
+
+
+def test_the_wheel_holds_schemas_and_templates(tmp_path: Path) -> None:
+    """And nothing of the tests."""
+    built = run(str(BIN / "hatchling"), "build", "-t", "wheel", "-d", str(tmp_path))
+    assert built.returncode == 0, built.stderr
+
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    assert f"pipeline_gitops-{__version__}-py3-none-any.whl" == wheel.name
+    assert {
+        "pipeline_gitops/_schemas/config.schema.json",
+        "pipeline_gitops/_schemas/report.schema.json",
+        "pipeline_gitops/_schemas/kubernetes/kinds.json",
+        "pipeline_gitops/_ci_templates/gitlab/pipeline.yml",
+        "pipeline_gitops/py.typed",
+    } <= names
+    assert not [name for name in names if name.startswith(("tests/", "examples/"))]
+
+
+def test_one_version() -> None:
+    """pyproject.toml, the package and the templates name the same."""
+    stated = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert stated
+    assert __version__ == stated[1]
+
+    for name in (
+        "ci-templates/gitlab/pipeline.yml",
+        "ci-templates/jenkins/Jenkinsfile",
+        ".gitlab-ci.example.yml",
+    ):
+        text = (ROOT / name).read_text()
+        assert f"pipeline-gitops=={__version__}" in text or f"v{__version__}" in text, name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_one_piece_of_knowledge(path: Path) -> None:
+    """It says which in its docstring, in at most 500 lines, with functions of at most 50."""
+    text = path.read_text()
+    tree = ast.parse(text)
+
+    long = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > 50
+    ]
+
+    assert ast.get_docstring(tree)
+    assert len(text.splitlines()) <= 500
+    assert long == []
+
+
+@pytest.mark.parametrize("name", ["config", "report"])
+def test_a_contract_is_a_valid_schema(name: str) -> None:
+    """Draft 2020-12, as editors and other tools read it."""
+    schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def imports_of(*arguments: str) -> set[str]:
+    """Top-level modules that a command imports, by -X importtime."""
+    done = run(sys.executable, "-P", "-X", "importtime", "-m", "pipeline_gitops", *arguments)
+    names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())
+    return {name.partition(".")[0] for name in names}
+
+
+HEAVY = {"kubernetes", "github", "gitlab", "requests", "jsonschema", "urllib3"}
+
+
+def test_version_imports_nothing_heavy() -> None:
+    """Installation checks call it; not even click is needed."""
+    assert set() == imports_of("--version") & (HEAVY | {"click", "yaml", "jsonschema_rs"})
+
+
+def test_validate_imports_no_client(tmp_path: Path) -> None:
+    """A check of one file does not pay for clusters and forges."""
+    manifest = tmp_path / "a.yaml"
+    manifest.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+
+    assert set() == imports_of("validate", str(manifest)) & HEAVY
+
+
+# -- the three ways in ---------------------------------------------------------------------------
+
+
+def documents_of(name: str) -> list[Any]:
+    return list(yaml.safe_load_all((ROOT / name).read_text()))
+
+
+def test_every_input_of_the_action_reaches_the_program() -> None:
+    """A composite action gets no INPUT_* variables: each input must be mapped by hand."""
+    (action,) = documents_of("action.yml")
+
+    mapped = {
+        found
+        for step in action["runs"]["steps"]
+        for value in (*step.get("env", {}).values(), step.get("working-directory", ""))
+        for found in re.findall(r"inputs\.([\w-]+)", value)
+    }
+
+    assert set(action["inputs"]) == mapped
+
+
+def test_no_input_is_text_in_a_script() -> None:
+    """An expression inside `run:` would be executed."""
+    (action,) = documents_of("action.yml")
+
+    assert not [step["run"] for step in action["runs"]["steps"] if "${{" in step["run"]]
+
+
+def test_every_variable_of_the_action_is_a_flag() -> None:
+    """A misspelt variable would silently do nothing."""
+    (action,) = documents_of("action.yml")
+    options = (ROOT / "pipeline_gitops" / "cli" / "options.py").read_text()
+    run_command = (ROOT / "pipeline_gitops" / "cli" / "run_command.py").read_text()
+    known = set(re.findall(r'"--([a-z-]+)"', options + run_command)) | {"token"}
+
+    set_ = {
+        name.removeprefix("PIPELINE_GITOPS_").lower().replace("_", "-")
+        for step in action["runs"]["steps"]
+        for name in step.get("env", {})
+        if name.startswith("PIPELINE_GITOPS_")
+    }
+
+    assert set_ <= known
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        ("vendor.github-actions", "action.yml"),
+        ("vendor.github-workflows", "ci-templates/github/pipeline.yml"),
+        ("vendor.gitlab-ci", ".gitlab-ci.example.yml"),
+    ],
+)
+def test_a_way_in_follows_its_official_schema(schema: str, name: str) -> None:
+    """Checked against the vendor's own schema."""
+    transform = ("--data-transform", "gitlab-ci") if "gitlab" in schema else ()
+
+    done = run(
+        str(BIN / "check-jsonschema"), "--builtin-schema", schema, *transform, "--force-filetype",
+        "yaml", name,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_both_halves_of_the_gitlab_template_follow_the_schema(tmp_path: Path) -> None:
+    """The header with its inputs, and the jobs, are two documents of one file."""
+    text = (ROOT / "ci-templates/gitlab/pipeline.yml").read_text()
+    halves = re.split(r"^---$", text, flags=re.MULTILINE)
+
+    for number, half in enumerate(halves):
+        path = tmp_path / f"{number}.yml"
+        # Inputs are put in before GitLab checks the jobs.
+        path.write_text(half.replace("$[[ inputs.tags ]]", "[]"))
+        done = run(
+            str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci",
+            "--data-transform", "gitlab-ci", str(path),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+    assert len(halves) == 2
+
+
+def test_the_auditor_of_workflows_finds_nothing() -> None:
+    """zizmor, offline: no injection, no unpinned action, no excessive permission."""
+    done = run(
+        str(BIN / "zizmor"), "--offline", "--no-progress", "action.yml",
+        "ci-templates/github/pipeline.yml",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_secret_is_interpolated_in_the_jenkinsfile() -> None:
+    """A double-quoted sh step would put a credential on the command line."""
+    text = (ROOT / "ci-templates/jenkins/Jenkinsfile").read_text()
+
+    assert not re.search(r'\bsh\s*(\(\s*)?"', text)
+
+
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    ),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_every_link_of_the_documentation_leads_somewhere(path: Path) -> None:
+    """Relative links, from where the page lies."""
+    broken = [link for link in LINK.findall(path.read_text()) if not (path.parent / link).exists()]
+
+    assert broken == []

@@ -1,0 +1,135 @@
+"""What only GitHub does."""
+
+import email.utils
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipeline_gitops.ci import CIContext, ForgeKind
+from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.forges.github import GitHub
+from pipeline_gitops.pipeline import notes
+from pipeline_gitops.pipeline.notes import Posting, Section, Stamp
+from pipeline_gitops.ports import MergeRequest
+from pipeline_gitops.reports import Shown
+from tests.fakes.github import FakeGitHub
+from tests.fakes.world import FakeClock
+
+MERGE_REQUEST = MergeRequest(number=7)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeGitHub]:
+    """A GitHub."""
+    made = FakeGitHub()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def connect(server: FakeGitHub) -> Iterator[Callable[..., GitHub]]:
+    """Makes clients of it."""
+    made: list[GitHub] = []
+
+    def client(token: str = "writer", pauses: list[float] | None = None) -> GitHub:
+        context = CIContext(
+            forge=ForgeKind.GITHUB, api_url=server.api_url, project="shop/deploy", token=token
+        )
+        waits = [] if pauses is None else pauses
+        made.append(GitHub(context, pause=waits.append, between_writes_s=0))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()
+
+
+def test_token_of_actions_knows_its_name(connect: Callable[..., GitHub]) -> None:
+    """It may not call /user; the GraphQL API tells."""
+    assert connect("actions").me() == "github-actions[bot]"
+
+
+def test_other_apps_are_not_taken_for_actions(
+    server: FakeGitHub, connect: Callable[..., GitHub]
+) -> None:
+    """With a wrong name, every run would add a note."""
+    viewer = '{"data": {"viewer": {"login": "shop-deployer[bot]"}}}'
+    server.fail("POST", "/api/graphql", status=200, text=viewer)
+
+    assert connect("actions").me() == "shop-deployer[bot]"
+
+
+@pytest.mark.parametrize("text", ["{}", '{"data": null}', "[]", "nonsense"])
+@pytest.mark.parametrize("status", [200, 403, 404, 502, 0])
+def test_app_without_a_name_is_actions(
+    server: FakeGitHub, connect: Callable[..., GitHub], status: int, text: str
+) -> None:
+    """Where GraphQL does not tell, it is by far the likeliest."""
+    server.fail("POST", "/api/graphql", status=status, text=text)
+
+    assert connect("actions").me() == "github-actions[bot]"
+
+
+def test_note_of_actions_is_found_again(connect: Callable[..., GitHub]) -> None:
+    """The login that we ask for is the one that comments carry."""
+    said = [Section(key="staging", stamp=Stamp(run=run), body=Shown(f"{run}")) for run in (1, 2)]
+
+    hows = [
+        notes.upsert(connect("actions"), MERGE_REQUEST, one, clock=FakeClock()).how for one in said
+    ]
+
+    assert hows == [Posting.CREATED, Posting.EDITED]
+
+
+def test_throttled_token_is_not_taken_for_an_app(
+    server: FakeGitHub, connect: Callable[..., GitHub]
+) -> None:
+    """GitHub says 403 for a spent limit too."""
+    far = {"X-RateLimit-Remaining": "0", "Retry-After": "3600"}
+    server.fail("GET", "/user", status=403, headers=far)
+
+    with pytest.raises(ReportFault) as caught:
+        connect().me()
+
+    assert "throttles" in caught.value.cure
+
+
+def test_limit_that_lifts_soon_is_waited_for(
+    server: FakeGitHub, connect: Callable[..., GitHub]
+) -> None:
+    """The moment of the reset counts by the server's clock, not by ours."""
+    pauses: list[float] = []
+    spent = {
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": "1735732812",
+        "Date": email.utils.formatdate(1_735_732_800, usegmt=True),
+    }
+    server.fail("GET", "comments", status=403, headers=spent)
+
+    assert connect(pauses=pauses).notes(MERGE_REQUEST) == ()
+    assert pauses == [12.0]
+
+
+def test_comment_of_a_deleted_account_has_no_author(
+    server: FakeGitHub, connect: Callable[..., GitHub]
+) -> None:
+    """GitHub shows it as a ghost and sends null."""
+    id = server.add_note("ghost", "boo")
+    server.comments[int(id)]["user"] = None
+
+    (note,) = connect().notes(MERGE_REQUEST)
+
+    assert (note.author, note.body) == ("", "boo")
+
+
+def test_pages_are_large(server: FakeGitHub, connect: Callable[..., GitHub]) -> None:
+    """A hundred at a time: thirty, GitHub's default, costs three times the requests."""
+    for number in range(101):
+        server.add_note("alice", f"{number}")
+
+    connect().notes(MERGE_REQUEST)
+
+    assert [one.query for one in server.seen] == [
+        {"per_page": "100", "page": "1"},
+        {"per_page": "100", "page": "2"},
+    ]
