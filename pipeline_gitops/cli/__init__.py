@@ -1,7 +1,9 @@
 """The command line: a file a command, loaded when it is called."""
 
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,9 +77,8 @@ def run(argv: Sequence[str]) -> int:
         return _ended(fault)
     except (click.Abort, KeyboardInterrupt):
         return _ended(InterruptedFault("interrupted"))
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
-        return Verdict.OK.exit_code
+    except Exception as error:
+        return _bug(error)
     return code if isinstance(code, int) else 0
 
 
@@ -96,6 +97,17 @@ def _ended(fault: Fault) -> int:
     if fault.cure:
         click.echo(f"  {fault.cure}", err=True)
     return fault.verdict.exit_code
+
+
+def _bug(error: Exception) -> int:
+    """Where our own mistake happened. Its words are left out: they may quote a manifest."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Verdict.INTERNAL.exit_code
+    click.echo("".join(traceback.format_tb(error.__traceback__)), err=True)
+    click.echo(f"pipeline-gitops {__version__}: {type(error).__name__}: this is a bug", err=True)
+    click.echo("  please report it with the lines above; they hold no value of yours", err=True)
+    return Verdict.INTERNAL.exit_code
 
 
 def _safe_streams() -> None:

@@ -9,6 +9,7 @@ import click
 from pipeline_gitops.cli import flows, options, publishing
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli.session import Session
+from pipeline_gitops.config import Config
 from pipeline_gitops.git import Git
 from pipeline_gitops.ports import Tree
 from pipeline_gitops.views import Result
@@ -37,19 +38,28 @@ def command(allow_dirty: bool, confirm_deletes: bool, wait: bool | None, **value
     session = sessions.start(flags, os.environ)
     git = sessions.repository(session)
     revision = git.commit("HEAD").sha
-    if not allow_dirty:
-        flows.refuse_uncommitted(git)
     with nullcontext(Tree(git.root)) if allow_dirty else git.tree(revision) as tree:
-        results = deploy(session, git, tree, revision, confirm=confirm_deletes, wait=wait)
+        config = sessions.load(session, tree.root)
+        if not allow_dirty:
+            flows.refuse_uncommitted(git, config)
+        results = deploy(
+            session, git, tree, config, revision=revision, confirm=confirm_deletes, wait=wait
+        )
     made = publishing.report(session, "deploy", results=results, revision=revision)
     return publishing.publish(session, publishing.seal(session, made), files_wanted)
 
 
 def deploy(
-    session: Session, git: Git, tree: Tree, revision: str, *, confirm: bool, wait: bool | None
+    session: Session,
+    git: Git,
+    tree: Tree,
+    config: Config,
+    *,
+    revision: str,
+    confirm: bool,
+    wait: bool | None,
 ) -> list[Result]:
     """Every chosen environment deployed out of *tree*."""
-    config = sessions.load(session, tree.root)
     chosen = sessions.chosen(session, config)
     connected = flows.connect(session, git, chosen)
     prepared = flows.prepare(session, config, chosen, tree, connected)

@@ -10,7 +10,7 @@ from pipeline_gitops.ci import Trigger
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli import targets
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.config import Config, Environment
+from pipeline_gitops.config import Config, DirectorySpec, Environment
 from pipeline_gitops.config import trusted as trust
 from pipeline_gitops.errors import Fault, RefusedFault, UsageFault
 from pipeline_gitops.git import Git
@@ -129,9 +129,17 @@ def confirmation(
     return Confirmation()
 
 
-def refuse_uncommitted(git: Git) -> None:
-    """Raises RefusedFault while tracked files have changes that no commit holds."""
-    changed = git.uncommitted()
+def refuse_uncommitted(git: Git, config: Config) -> None:
+    """Raises RefusedFault while tracked files have changes that no commit holds.
+
+    What lies in a directory target is our own writing and no input.
+    """
+    written = tuple(
+        environment.target.path + "/"
+        for environment in config.environments
+        if isinstance(environment.target, DirectorySpec)
+    )
+    changed = [path for path in git.uncommitted() if not path.startswith(written)]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise RefusedFault(

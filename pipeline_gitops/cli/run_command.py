@@ -79,7 +79,9 @@ def _push(session: Session, git: Git, revision: str, *, confirm: bool, wait: boo
             notice = f"no environment is deployed from branch {session.context.branch}"
             return publishing.report(session, "run", revision=revision, notices=(notice,))
         narrowed = replace(session, flags=replace(session.flags, environments=tuple(names)))
-        results = deploy_command.deploy(narrowed, git, tree, head, confirm=confirm, wait=wait)
+        results = deploy_command.deploy(
+            narrowed, git, tree, config, revision=head, confirm=confirm, wait=wait
+        )
     return publishing.report(session, "run", results=results, revision=revision)
 
 

@@ -5,6 +5,7 @@ follows go-yaml v2 (https://github.com/yaml/go-yaml/blob/v2.4.3/decode.go), whic
 Composing with PyYAML is out: it recurses in C and crashes the process on deep nesting.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +27,9 @@ from pipeline_gitops.documents.values import Unreadable
 # The deepest schema of Kubernetes, JSONSchemaProps in a CustomResourceDefinition, stays under 60 in
 # the field; everything that walks a body later may recurse.
 DEPTH = 100
-# About one second of reading; a document of 4 MiB, more than a server accepts, has about 350,000.
-EVENTS = 500_000
+# In a file of 4 MiB. In the field an event takes 7 to 10 bytes, so that there are up to 600,000; a
+# million takes four seconds.
+EVENTS = 1_000_000
 # What the aliases of one file may stand for, in values and in characters: a few hundred bytes can
 # otherwise mean gigabytes as soon as somebody writes them out.
 ALIASED_VALUES = 100_000
@@ -40,8 +42,9 @@ _WRITE_OUT = "write out what the aliases stand for"
 
 @dataclass(slots=True)
 class Budget:
-    """What may still come from aliases in one file."""
+    """What may still be read of one file, and what of that may come from aliases."""
 
+    events: int = EVENTS
     values: int = ALIASED_VALUES
     characters: int = ALIASED_CHARACTERS
 
@@ -127,7 +130,7 @@ class _Composer:
         doubtful = self._doubtful != ""
         event: Any = None
         try:
-            for number in range(EVENTS):
+            for number in range(self._budget.events):
                 event = get()
                 kind = type(event)
                 if kind is ScalarEvent:
@@ -149,12 +152,14 @@ class _Composer:
                     self._number = number
                     self._end(event)
                 if len(frames) == 1:
+                    self._budget.events -= number
                     return
         except Unreadable as error:
             if error.line < 0:
                 error.line, error.column = start(event)
             raise
-        raise Unreadable("yaml-events", f"more than {EVENTS} values", "split the document")
+        self._budget.events = 0
+        raise Unreadable("yaml-events", "too many values in one file", "split the file")
 
     def _put(self, value: Any, event: Event) -> None:
         """Takes in a scalar, or what an alias stands for."""
@@ -172,7 +177,7 @@ class _Composer:
             frame.holder.append(value)
             return
         if key is _MERGE:
-            self._merge(frame, value)
+            self._merge(frame, (value,))  # of an alias: not even to a list of mappings
         else:
             frame.holder[key] = value
         frame.key = _NO_KEY
@@ -209,7 +214,9 @@ class _Composer:
             done.anchor.characters = ended - done.anchor.characters
         frame = self._frames[-1]
         if frame.key is _MERGE:
-            self._merge(frame, done.holder)
+            # In a list of sources the first wins.
+            inside = done.holder
+            self._merge(frame, (inside,) if type(inside) is dict else reversed(inside))
         if frame.key is not None:
             frame.key = _NO_KEY
 
@@ -254,7 +261,7 @@ class _Composer:
         """The key for a value that is no string, stands already, or is <<."""
         if type(event) is ScalarEvent and scalars.is_merge(event):
             if type(self._parser.peek_event()) is ScalarEvent:
-                self._merge(frame, "")  # raises
+                self._merge(frame, ("",))  # raises
             self._others += 1
             return _MERGE
         name = scalars.key(value)
@@ -268,10 +275,9 @@ class _Composer:
         inside = self._frames[1:-1]
         return [str(len(f.holder) - 1) if f.key is None else str(f.key) for f in inside]
 
-    def _merge(self, frame: _Frame, source: Any) -> None:
+    def _merge(self, frame: _Frame, sources: Iterable[Any]) -> None:
         """Merges into the mapping of *frame*, over what stands before, as go-yaml does."""
-        # In a list of sources the first wins.
-        for mapping in reversed(source) if type(source) is list else (source,):
+        for mapping in sources:
             if type(mapping) is not dict:
                 raise Unreadable(
                     "yaml-merge", "<< takes a mapping or a list of mappings", "correct its value"

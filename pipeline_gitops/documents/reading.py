@@ -8,7 +8,7 @@ from yaml import YAMLError
 
 from pipeline_gitops.documents import composing, hidden, objects, syntax
 from pipeline_gitops.documents.chunks import Chunk, chunks
-from pipeline_gitops.documents.composing import Budget, Composed, Twice
+from pipeline_gitops.documents.composing import EVENTS, Budget, Composed, Twice
 from pipeline_gitops.documents.objects import Lack
 from pipeline_gitops.documents.places import Document, Marks
 from pipeline_gitops.documents.values import Body, Json, Unreadable
@@ -93,9 +93,12 @@ def _values(text: bytes, file: str, largest: int) -> Iterator[_Value | Finding]:
         place = Place(file, error.line + 1, error.column + 1) if error.line >= 0 else Place(file)
         yield _finding(error, place, 0)
         return
-    budget = Budget()
+    budget = Budget(events=EVENTS * max(1, largest // FILE_BYTES))
     number = 0
-    for chunk in chunks(decoded):
+    for index, chunk in enumerate(chunks(decoded)):
+        if index >= DOCUMENTS:
+            yield _too_many(Place(file, chunk.line + 1, 1), number + 1)
+            return
         try:
             composed = _composed(chunk, budget)
         except Unreadable as error:
@@ -107,9 +110,6 @@ def _values(text: bytes, file: str, largest: int) -> Iterator[_Value | Finding]:
             continue  # kubectl passes over comments and null
         number += 1
         place = Place(file, chunk.line + composed.line + 1, composed.column + 1)
-        if number > DOCUMENTS:
-            yield _too_many(place, number)
-            return
         marks = Marks(chunk.text, chunk.line)
         found = _Value(value=composed.value, place=place, number=number, marks=marks)
         yield from _judged(found, composed, is_suspect=hidden.suspect(chunk.text))
@@ -133,7 +133,7 @@ def _decoded(text: bytes, largest: int) -> str:
     if len(text) > largest:
         raise Unreadable("yaml-size", f"larger than {largest // 2**20} MiB", "split the file")
     if text.startswith(_WIDE):
-        raise Unreadable("yaml-encoding", "the file is UTF-16 or UTF-32", _ENCODE)
+        raise Unreadable("yaml-encoding", "the file is UTF-16 or UTF-32", _ENCODE, line=0)
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:

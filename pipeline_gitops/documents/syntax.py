@@ -6,6 +6,7 @@ from yaml.reader import ReaderError
 from pipeline_gitops.documents.composing import too_deep
 from pipeline_gitops.documents.values import Unreadable
 
+_DIRECTIVE = "did not find expected <document start>"
 # By the parser's own words: what is wrong, and the cure. Its words never quote the text.
 _KNOWN = {
     "mapping values are not allowed in this context": (
@@ -36,7 +37,7 @@ _KNOWN = {
         "a '!' tag that is not declared",
         "quote the value that starts with '!'",
     ),
-    "did not find expected <document start>": (
+    _DIRECTIVE: (
         "a %YAML or %TAG line, which kubectl cuts from its document",
         "remove the line",
     ),
@@ -46,6 +47,10 @@ _KNOWN = {
     ),
     "did not find expected ',' or '}'": ("a '{' is not closed", "add ',' or '}'"),
     "did not find expected ',' or ']'": ("a '[' is not closed", "add ',' or ']'"),
+    "found unexpected ':'": (
+        "a ':' without a space behind it, inside brackets",
+        "put a space behind it, or quote the text",
+    ),
     "found unknown escape character": (
         "an escape that YAML does not know, in double quotes",
         "write '\\\\' for a backslash, or use single quotes",
@@ -75,4 +80,5 @@ def explained(error: YAMLError | UnicodeError, text: bytes) -> Unreadable:
         deep.line, deep.column = line, column
         return deep
     message, cure = _KNOWN.get(words, (words, "correct the syntax"))
-    return Unreadable("yaml-syntax", message or "no YAML", cure, line=line, column=column)
+    rule = "yaml-directive" if words == _DIRECTIVE else "yaml-syntax"
+    return Unreadable(rule, message or "no YAML", cure, line=line, column=column)

@@ -54,7 +54,7 @@ class GitHub:
         self._login = ""
         self._client = github.Github(
             auth=github.Auth.Token(context.token),
-            base_url=context.api_url or "https://api.github.com",
+            base_url=_api_url(context),
             timeout=timeout_s,
             verify=context.ca_file or True,
             # Left to itself, PyGithub sends a POST eleven times and waits as long as it is told.
@@ -228,6 +228,12 @@ class GitHub:
         except RuntimeError:  # how PyGithub refuses a redirect to another host
             return Answer(status=HTTPStatus.MOVED_PERMANENTLY)
         return Answer(status=status, headers=headers, body=_decoded(text))
+
+
+def _api_url(context: CIContext) -> str:
+    server = context.server_url.rstrip("/")
+    derived = "https://api.github.com" if server == "https://github.com" else f"{server}/api/v3"
+    return context.api_url or derived
 
 
 def _decoded(text: str) -> Any:

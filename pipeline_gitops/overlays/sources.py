@@ -61,9 +61,11 @@ def _place(finding: Finding, sources: Sequence[Document], generated: Sequence[_G
     alike = [document for document in sources if _same(document, finding.id)]
     for document in alike:
         if documents.has(document.body, finding.pointer):
-            return document.locate(finding.pointer)
+            return document.locate_key(finding.pointer)
     if alike:
-        return alike[-1].locate(finding.pointer)  # the base comes last: it has most of the object
+        return alike[-1].locate_key(
+            finding.pointer
+        )  # the base comes last: it has most of the object
     for entry in generated:
         if entry.kind == finding.id.kind and finding.id.name.startswith(entry.name):
             return entry.place

@@ -73,13 +73,17 @@ def inline(text: str) -> str:
     for match in _CODE.finditer(flat):
         parts += [_prose(flat[end : match.start()]), code(match[1])]
         end = match.end()
-    made = "".join([*parts, _prose(flat[end:])])
+    return _inside("".join([*parts, _prose(flat[end:])]))
+
+
+def _inside(made: str) -> str:
+    """Text that opens no block, wherever a line begins with it."""
     return _TEAR + made if _BLOCK.match(made) else made
 
 
 def cell(text: str) -> str:
     """Running text for a table. A pipe ends a cell even inside code, so there is no code here."""
-    return _prose(one_line(text))
+    return _inside(_prose(one_line(text)))
 
 
 def _prose(text: str) -> str:

@@ -593,6 +593,20 @@ def test_connect_gives_the_forge_of_the_context(world: World) -> None:
     assert world.server.seen == []
 
 
+def test_address_of_the_server_is_enough(world: World) -> None:
+    """A job of another CI vendor may not know the address of the API."""
+    forge = world.connect(api_url="", server_url=f"{world.server.origin}/")
+
+    assert forge.merge_request(7).number == 7
+
+
+@pytest.mark.parametrize("address", ["", "git.example.com"])
+def test_token_is_not_tried_out_on_the_public_forge(world: World, address: str) -> None:
+    """Without an address both client libraries would take the public one."""
+    with pytest.raises(ReportFault, match="not the address"):
+        forges.connect(world.context(api_url=address))
+
+
 @pytest.mark.parametrize("lacks", [{"token": ""}, {"project": ""}, {"forge": ForgeKind.NONE}])
 def test_no_forge_without_token_project_or_name(world: World, lacks: dict[str, Any]) -> None:
     """A job that cannot speak to a forge reports without one."""
