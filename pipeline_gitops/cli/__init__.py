@@ -45,7 +45,9 @@ class _Lazy(click.Group):
             return None
         module = importlib.import_module(f"pipeline_gitops.cli.{name}_command")
         command: click.Command = module.command
-        command.epilog = command.epilog or _EPILOG
+        nested = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *nested):
+            one.epilog = _EPILOG
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

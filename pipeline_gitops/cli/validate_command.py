@@ -29,7 +29,7 @@ def command(paths: tuple[str, ...], **values: Any) -> int:
 
     \b
     Examples:
-      pipeline-gitops validate deploy/base/api.yaml
+      pipeline-gitops validate deploy/base/catalog/deployment.yaml
       pipeline-gitops validate --environment staging --report json=report.json
     """
     flags = options.flags(values)

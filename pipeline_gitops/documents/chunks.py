@@ -5,7 +5,6 @@ the rest of that one, are cut at lines that start with "---", whatever YAML thin
 (https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go).
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ _SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-_SEPARATOR = re.compile(rb"^---(.*)\n", re.MULTILINE)
+_DASHES = b"---"
 # kubectl looks no further for the first brace.
 _PEEK = 4096
 _JSON_SPACE = " \t\r\n"
@@ -76,18 +75,27 @@ def _separated(characters: str, line: int) -> Iterator[Chunk]:
         text += b"\n"  # kubectl does, and a literal block in the last line gains a line break
     begin = 0
     wrong: Unreadable | None = None
-    for separator in _SEPARATOR.finditer(text):
-        if separator.start() > begin:
-            part = text[begin : separator.start()]
+    for start, end in _separators(text):
+        if start > begin:
+            part = text[begin:start]
             yield Chunk(text=part, line=line, wrong=wrong)
             line += part.count(b"\n") + 1
-            begin = separator.end()
+            begin = end
         # Else the separator stays the first line of its document, which means the same.
-        wrong = _wrong(separator[1])
-        if wrong and begin == separator.end():
-            begin, line = separator.start(), line - 1
+        wrong = _wrong(text[start + len(_DASHES) : end])
+        if wrong and begin == end:
+            begin, line = start, line - 1
     if begin < len(text):
         yield Chunk(text=text[begin:], line=line, wrong=wrong)
+
+
+def _separators(text: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of all lines that start with three dashes."""
+    start = 0 if text.startswith(_DASHES) else text.find(b"\n" + _DASHES) + 1 or -1
+    while start >= 0:
+        end = text.index(b"\n", start) + 1
+        yield start, end
+        start = text.find(b"\n" + _DASHES, end - 1) + 1 or -1
 
 
 def _wrong(rest: bytes) -> Unreadable | None:
