@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -106,6 +105,8 @@ def _bug(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Verdict.INTERNAL.exit_code
+    import traceback  # 14 ms that only a bug pays for
+
     click.echo("".join(traceback.format_tb(error.__traceback__)), err=True)
     click.echo(f"pipeline-gitops {__version__}: {type(error).__name__}: this is a bug", err=True)
     click.echo("  please report it with the lines above; they hold no value of yours", err=True)

@@ -20,7 +20,7 @@ _AUTOLINK = re.compile(
     r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)|(?<=:)(?=[A-Za-z+-][\w+-]*:)"
 )
 # A leading one of these would open a heading, list, quote, rule, or a quick action.
-_BLOCK = re.compile(r"(?=[-#>+=/:~]|\d+[.)])")
+_BLOCK = re.compile(r"(?=[-#>+=/:~]|\d+[.)](?:\s|$))")
 _PUNCTUATION = re.compile(r"[\\`*_\[\]~$]")
 _AT_LINE_START = re.compile(r"^(?=[/<])", re.MULTILINE)
 
