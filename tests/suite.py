@@ -31,7 +31,7 @@ LINT = (
     Check("types", ("mypy",)),
     Check("layers", ("lint-imports",)),
 )
-PYTEST = ("pytest", "-q", "--durations=10")
+PYTEST = ("pytest", "-q", "--durations=10", "-n", "2", "--dist", "worksteal")
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,9 @@ def at(body: Json, *path: str | int, default: Json = None) -> Json:
                 return default
             value = value[step]
         else:
-            if not isinstance(value, Sequence) or isinstance(value, str) or step >= len(value):
+            if not isinstance(value, Sequence) or isinstance(value, str):
+                return default
+            if not -len(value) <= step < len(value):
                 return default
             value = value[step]
     return value

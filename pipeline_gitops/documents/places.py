@@ -94,16 +94,20 @@ class Document:
     body: Body = field(repr=False)
     place: Place
     number: int
-    marks: Marks = field(repr=False, compare=False, default=Marks(b"", 0))
+    marks: Marks | None = field(repr=False, compare=False, default=None)  # None: only *place*
     prefix: tuple[str, ...] = field(repr=False, compare=False, default=())  # of an item in a List
 
     def locate(self, pointer: str) -> Place:
         """Place of the value at *pointer* (RFC 6901), or of its nearest existing parent."""
+        if self.marks is None:
+            return self.place
         line, column = self.marks.value((*self.prefix, *steps(pointer)))
         return Place(self.place.file, line, column)
 
     def locate_key(self, pointer: str) -> Place:
         """Place of the key that *pointer* ends in; of its nearest parent where there is none."""
+        if self.marks is None or not pointer:
+            return self.locate(pointer)
         line, column = self.marks.key((*self.prefix, *steps(pointer)))
         return Place(self.place.file, line, column)
 

@@ -106,9 +106,9 @@ def _wrong(value: Json, text: str) -> Unreadable | None:
                 "yaml-encoding", "an escape is one half of a character", "correct it", line=0
             )
     level = [value]
-    for _ in range(DEPTH + 1):
+    for _ in range(DEPTH):
         level = [child for parent in level for child in _children(parent)]
-    return too_deep() if level else None
+    return too_deep() if any(type(child) in (dict, list) for child in level) else None
 
 
 def _children(value: Json) -> list[Any]:

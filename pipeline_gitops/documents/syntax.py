@@ -80,5 +80,7 @@ def explained(error: YAMLError | UnicodeError, text: bytes) -> Unreadable:
         deep.line, deep.column = line, column
         return deep
     message, cure = _KNOWN.get(words, (words, "correct the syntax"))
-    rule = "yaml-directive" if words == _DIRECTIVE else "yaml-syntax"
+    rule = "yaml-syntax"
+    if words == _DIRECTIVE:  # found missing in the line after the directive
+        rule, line = "yaml-directive", text[: text.find(b"%")].count(b"\n")
     return Unreadable(rule, message or "no YAML", cure, line=line, column=column)

@@ -9,6 +9,7 @@ the new plan must be included in the one that was shown.
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
@@ -27,6 +28,7 @@ from pipeline_gitops.views import (
     WrittenView,
 )
 
+LOOK_BACK = timedelta(hours=1)  # the API server forgets events after one hour
 ATTEMPTS = 5  # a target that moves under us more often than this is being fought over
 
 
@@ -71,6 +73,7 @@ def _deploy(
     clock: Clock,
     journal: Journal,
 ) -> Result:
+    started = clock.now()
     shown: Plan | None = None
     written: tuple[Outcome, ...] = ()
     for _ in range(ATTEMPTS):
@@ -81,7 +84,7 @@ def _deploy(
         refusals = _refusals(order, plan, survey, shown)
         if shown is None:
             shown = plan
-            result = _shown(result, plan, target.name)
+            result = _shown(result, plan, target.name, order.prepared)
         if refusals:
             verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
             return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
@@ -95,7 +98,7 @@ def _deploy(
         if any(outcome.state is State.STALE for outcome in execution.outcomes):
             journal.say("an object changed meanwhile, looking again")
             continue
-        return _finished(result, target, execution, written, clock)
+        return _finished(result, target, execution, written, started)
     refusal = Refusal(
         rule="moving-target",
         message=f"{target.name} changed {ATTEMPTS} times while it was being deployed to",
@@ -142,10 +145,10 @@ def _refusals(order: Order, plan: Plan, survey: Survey, shown: Plan | None) -> t
     return (*found, *beyond)
 
 
-def _shown(result: Result, plan: Plan, compared: str) -> Result:
+def _shown(result: Result, plan: Plan, compared: str, prepared: Prepared) -> Result:
     return replace(
         result,
-        plans=(reviews.view(plan, compared),),
+        plans=(reviews.view(plan, compared, prepared.places),),
         dangers=reviews.dangers(plan),
         notices=(*result.notices, *reviews.blind_notices(plan)),
     )
@@ -257,7 +260,7 @@ def _finished(
     target: Target,
     execution: Execution,
     written: Sequence[Outcome],
-    clock: Clock,
+    started: datetime,
 ) -> Result:
     rollout = execution.rollout
     result = replace(result, written=_views(written), rollout=rollout)
@@ -270,7 +273,9 @@ def _finished(
         return result
     cards: tuple[CardView, ...] = ()
     if target.runtime is not None:
-        cards = rollouts.cards(target.runtime, rollout, clock.now())
+        # What was broken before has its reasons before: a deploy that wrote nothing looks back.
+        since = started if written else started - LOOK_BACK
+        cards = rollouts.cards(target.runtime, rollout, since)
     return replace(result, cards=cards, verdict=Verdict.UNHEALTHY)
 
 

@@ -38,6 +38,7 @@ class Prepared:
     set: ManifestSet
     documents: tuple[Document, ...] = field(default=(), repr=False)
     findings: tuple[Finding, ...] = ()
+    places: Mapping[ObjectId, Place] = field(default_factory=dict, repr=False)  # in the sources
     engine: str = ""
 
     @property
@@ -76,17 +77,24 @@ def prepare(
         set_, twice = manifests.resolve(result.documents, kinds, namespace_of(environment))
         unknown = manifests.unknown_scope(set_, kinds, result.documents)
         about = (*twice, *workshop.validate(set_), *unknown)
-        traced = workshop.render.trace(environment.overlay, tree, about)
+        traced = workshop.render.trace(environment.overlay, tree, (*about, *_marks(set_)))
         made.append(
             Prepared(
                 environment=environment,
                 set=set_,
                 documents=result.documents,
-                findings=(*result.findings, *traced),
+                findings=(*result.findings, *traced[: len(about)]),
+                places={mark.id: mark.place for mark in traced[len(about) :] if mark.id},
                 engine=result.engine,
             )
         )
     return tuple(made)
+
+
+def _marks(set_: ManifestSet) -> Iterable[Finding]:
+    """Stand-ins for the objects themselves, to be traced together with what is wrong with them."""
+    for manifest in set_.manifests:
+        yield Finding(rule="", message="", place=manifest.place, id=manifest.id)
 
 
 def namespace_of(environment: Environment) -> str:
@@ -139,11 +147,11 @@ def against_target(prepared: Prepared, target: ReadTarget, journal: Journal) -> 
     return plans.compute(survey, prune=prepared.environment.policy.prune), survey
 
 
-def view(plan: Plan, compared: str, places: Mapping[ObjectId, Place] | None = None) -> PlanView:
+def view(plan: Plan, compared: str, places: Mapping[ObjectId, Place]) -> PlanView:
     """The plan as people see it."""
     return PlanView(
         compared=compared,
-        changes=tuple(_change_view(change, places or {}) for change in plan.changes),
+        changes=tuple(_change_view(change, places) for change in plan.changes),
         unchanged=len(plan.unchanged),
         digest=plans.digest(plan),
     )
@@ -227,7 +235,7 @@ def review(prepared: Prepared, question: Question, journal: Journal) -> Result:
         plan = against_base(prepared, question.base)
         result = replace(
             result,
-            plans=(view(plan, question.base_name, _places(prepared)),),
+            plans=(view(plan, question.base_name, prepared.places),),
             dangers=(*result.dangers, *dangers(plan)),
         )
     if question.target is None:
@@ -247,7 +255,7 @@ def _with_target(
 ) -> Result:
     plan, survey = against_target(prepared, target, journal)
     refused = refusals(plan, survey, prepared, confirmation)
-    shown = view(plan, target.name, _places(prepared))
+    shown = view(plan, target.name, prepared.places)
     # What the target would really do comes first; both plans name the same dangers.
     return replace(
         result,
@@ -271,7 +279,3 @@ def failed(result: Result, fault: Fault) -> Result:
     """*result* ended by *fault*."""
     said = FaultView(message=fault.what, cure=fault.cure, verdict=fault.verdict)
     return replace(result, fault=said, verdict=worst([result.verdict, fault.verdict]))
-
-
-def _places(prepared: Prepared) -> Mapping[ObjectId, Place]:
-    return {manifest.id: manifest.place for manifest in prepared.set.manifests}

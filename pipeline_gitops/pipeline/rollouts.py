@@ -19,7 +19,8 @@ def watch(
 ) -> RolloutView:
     """The health of *ids* once all have settled, or at *deadline* (on the clock's elapsed seconds).
 
-    Logs transitions, not polls. Raises InterruptedFault when asked to stop.
+    Logs transitions, not polls, and nothing of what runs from the start. Raises InterruptedFault
+    when asked to stop.
     """
     watched = frozenset(ids)
     started = clock.elapsed()
@@ -29,7 +30,7 @@ def watch(
         snapshot = runtime.watch(watched, wait_s)
         current = {id: _judged(id, snapshot) for id in sorted(watched)}
         for view in current.values():
-            if seen.get(view.id) != view:
+            if seen.get(view.id) != view and (seen or view.health is not Health.CURRENT):
                 _tell(view, journal)
         seen = current
         settled = all(view.health in _SETTLED for view in current.values())

@@ -23,13 +23,13 @@ _TOO_MUCH = 2**53  # beyond it, numbers in JSON are no longer exact
 
 _Node = Any  # what json makes of a text: checked, not assumed
 
-# What a report knows under another name, or does not tell. `files_url` belongs to the job that
-# shows the report: a link out of a foreign report could lead anywhere.
+# What a report knows under another name, or does not tell.
 _RENAMED = {"results": "environments", "environment": "name"}
 _UNTOLD: Mapping[type, frozenset[str]] = {Report: frozenset({"files_url"})}
-# Derived, so they are told but not read.
-_DERIVED: Mapping[type, Mapping[str, Any]] = {
-    Report: {"schema": str, "verdict": Verdict, "exitCode": int},
+# Told, but not taken over when read: what follows from the rest, and the address of the job. A link
+# out of a foreign report could lead anywhere; who shows the report gives its own addresses.
+_NOT_TAKEN: Mapping[type, Mapping[str, Any]] = {
+    Report: {"schema": str, "verdict": Verdict, "exitCode": int, "runUrl": str},
     Result: {"changes": tuple[ChangeView, ...]},
 }
 
@@ -107,10 +107,11 @@ def _read(wanted: Any, node: _Node, where: str) -> Any:
 
 
 def _read_object(wanted: Any, node: _Node, where: str) -> Any:
-    derived = _DERIVED.get(wanted, {})
+    derived = _NOT_TAKEN.get(wanted, {})
     hints = get_type_hints(wanted)
     untold = _UNTOLD.get(wanted, frozenset())
     names = {_key(field.name): field.name for field in fields(wanted) if field.name not in untold}
+    names = {key: name for key, name in names.items() if key not in derived}
     if not isinstance(node, dict) or node.keys() != names.keys() | derived.keys():
         raise ValueError(f"{where}: not a {wanted.__name__}")
     for key, type_ in derived.items():

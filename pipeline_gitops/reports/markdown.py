@@ -224,20 +224,20 @@ def _findings(report: Report) -> Iterator[Section]:
 
 
 def _finding(shared: SharedFinding, report: Report) -> str:
-    """Where, what, and under it what to do."""
+    """Where, what, and what to do, a line each."""
     finding = shared.finding
-    where = fences.place(finding.place, report.files_url)
     object_ = code(short(str(finding.id), _LONGEST)) if finding.id else ""
-    pointer = code(short(finding.pointer, _LONGEST))
-    located = " · ".join(filter(None, (where, object_, pointer)))
-    rule = code(finding.rule)
+    severity = "" if finding.severity is Severity.ERROR else finding.severity.value
     names = ", ".join(map(cell, shared.environments)) if len(report.results) > 1 else ""
-    severity = "" if finding.severity is Severity.ERROR else f"{finding.severity.value}, "
-    aside = " · ".join(filter(None, (severity + rule, names)))
-    lines = [f"- {located}" if located else f"- {aside}", f"  {_message(finding.message)}"]
-    lines[1] += _cure(finding.cure)
-    if located:
-        lines[1] += f" ({aside})"
+    facts = (
+        fences.place(finding.place, report.files_url),
+        object_,
+        code(short(finding.pointer, _LONGEST)),
+        ", ".join(filter(None, (severity, cell(finding.rule), names))),
+    )
+    lines = [f"- {' · '.join(filter(None, facts))}", f"  {_message(finding.message)}"]
+    if finding.cure:
+        lines.append(f"  **Cure:** {_message(finding.cure)}")
     return "\\\n".join(lines)
 
 
@@ -339,13 +339,8 @@ def _change(change: ChangeView, report: Report) -> Item:
     head = f"{title}\n{about}" if about else title
     if not change.lines:
         return Item(head, head)
-    body = fences.fence("\n".join(map(_signed, change.lines)), "diff")
+    body = fences.fence("\n".join(change.lines), "diff")
     return Item(f"{head}\n\n{body}", f"{head}\n\n{counted(len(change.lines), 'line')} left out.")
-
-
-def _signed(line: str) -> str:
-    """A line of a diff with its sign: without one it could start something in the note."""
-    return line.replace("\n", " ") if line[:1] in ("+", "-", " ", "@") else f" {line}"
 
 
 # -- the last line -------------------------------------------------------------------------------

@@ -378,7 +378,7 @@ def _done_amounts(done: Sequence[WrittenView]) -> str:
 def next_step(report: Report) -> str:
     """What to do now, in one sentence."""
     if report.fault:
-        return report.fault.cure or _CURES.get(report.fault.verdict, "see the job's log")
+        return report.fault.cure.strip() or _CURES.get(report.fault.verdict, "see the job's log")
     for result in worst_first(report.results):
         if tone(result) is Tone.BAD:
             return _correction(report) if result.verdict is Verdict.REJECTED else _cure(result)
@@ -397,7 +397,7 @@ def _cure(result: Result) -> str:
     cures = [result.fault.cure] if result.fault else []
     cures += [card.cure for card in result.cards]
     cures += [refusal.cure for refusal in result.refusals]
-    return next(filter(None, cures), _CURES.get(result.verdict, "see the job's log"))
+    return next(filter(str.strip, cures), _CURES.get(result.verdict, "see the job's log"))
 
 
 def _correction(report: Report) -> str:
@@ -413,7 +413,7 @@ def _correction(report: Report) -> str:
     where = f"`{first.place}`" if first.place.file else str(first.id or "the manifests")
     if len(wrong) > 1:
         return f"correct the {len(wrong)} errors, starting in {where}"
-    return f"in {where}: {first.cure}" if first.cure else f"correct {where}"
+    return f"in {where}: {first.cure}" if first.cure.strip() else f"correct {where}"
 
 
 def findings(results: Sequence[Result]) -> tuple[SharedFinding, ...]:

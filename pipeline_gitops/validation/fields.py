@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from pipeline_gitops.documents import Document, Json
-from pipeline_gitops.ids import Place
+from pipeline_gitops.documents import Json
 from pipeline_gitops.manifests import Manifest
 from pipeline_gitops.validation.catalog import Catalog, Schema
 from pipeline_gitops.validation.schemas import Problem, Wrong
@@ -35,7 +34,7 @@ def finding(
     path, document = problem.path, manifest.document
     if problem.wrong is Wrong.UNKNOWN:
         path = (*path, problem.name)
-        place = _key_place(document, path)
+        place = document.locate_key(_pointer(path))
     else:
         place = document.locate(_pointer(path))
     return Finding(
@@ -46,12 +45,6 @@ def finding(
         pointer=_pointer(path),
         id=manifest.id,
     )
-
-
-def _key_place(document: Document, path: Path) -> Place:
-    """Where the last key of *path* stands: a mapping below it starts a line later."""
-    line, column = document.marks.key((*document.prefix, *map(str, path)))
-    return Place(document.place.file, line, column)
 
 
 def _told(

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.cluster import build
+from tests.cluster import build, storage
 from tests.cluster.api import Api, ApiError
 from tests.cluster.errors import ClusterError, tail
 from tests.cluster.processes import PortLostError, Process, free_ports
@@ -151,6 +151,8 @@ class ControlPlane:
         self._wait("kube-apiserver", self._api_is_ready, "the API server to be ready")
 
         self.admin.post("/api/v1/nodes", _node())
+        for path, body in storage.objects():
+            self.admin.post(path, body)
         self._start_controllers(programs)
         self._start_kubelet(programs, port=kubelet)
         self._wait("kwok", self._node_is_ready, "the node to be ready")

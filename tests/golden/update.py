@@ -26,8 +26,9 @@ def cases() -> list[Path]:
 def sealed(case: Path) -> Sealed:
     """A case's report, as the job of its merge request would show it."""
     report = reports.from_json((case / "report.json").read_text(encoding="utf-8"))
-    files_url = f"https://forge.example/{report.repository}/blob/{report.revision}"
-    return masks.seal(replace(report, files_url=files_url), ())
+    project = f"https://forge.example/{report.repository}"
+    job, files = f"{project}/actions/runs/17", f"{project}/blob/{report.revision}"
+    return masks.seal(replace(report, run_url=job, files_url=files), ())
 
 
 def texts(case: Path) -> Mapping[str, str]:

@@ -23,15 +23,15 @@ def objects(text: bytes, folder: Path) -> list[object]:
     return _objects(done.stdout.decode())
 
 
-def refused(texts: Mapping[str, bytes], folder: Path) -> set[str]:
-    """The names of those *texts* that kubectl refuses."""
+def sorted_out(texts: Mapping[str, bytes], folder: Path) -> tuple[set[str], list[object]]:
+    """The names of those *texts* that kubectl refuses, and the objects it reads from the others."""
     for name, text in texts.items():
         (folder / f"{name}.yaml").write_bytes(text)
     done = _annotate(folder)
     complaints = done.stderr.decode()
     found = set(re.findall(r"([\w-]+)\.yaml", complaints))
     assert found <= set(texts), complaints
-    return found
+    return found, _objects(done.stdout.decode())
 
 
 def same(one: object, other: object) -> bool:

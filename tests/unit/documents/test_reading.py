@@ -16,7 +16,7 @@ OBJECT = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"
 
 # The second of three documents: its text, the rule it breaks, the line in it (from 1).
 BAD: dict[str, tuple[str, str, int]] = {
-    "no-value": ("a: [", "yaml-syntax", 2),
+    "no-value": ("a: [\n", "yaml-syntax", 2),
     "tab": ("a:\n\tb: c\n", "yaml-syntax", 2),
     "colon": ("a: b: c\n", "yaml-syntax", 1),
     "dedent": ("a:\n    b: 1\n  c: 2\n", "yaml-syntax", 3),
@@ -42,11 +42,6 @@ BAD: dict[str, tuple[str, str, int]] = {
     "kind-number": ("apiVersion: v1\nkind: 5\nmetadata: {name: a}\n", "document-no-kind", 2),
     "name-number": ("apiVersion: v1\nkind: A\nmetadata:\n  name: 5\n", "document-no-name", 4),
     "list-items": ("apiVersion: v1\nkind: AList\nitems: {a: b}\n", "list-items", 3),
-    "list-in-list": (
-        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items: []\n",
-        "list-in-list",
-        4,
-    ),
 }
 # kubectl takes or drops these without a word, and so hides a mistake.
 HIDDEN: dict[str, tuple[str, str, int]] = {
@@ -90,7 +85,9 @@ def test_bad_document(name: str) -> None:
 
 def test_bad_documents_in_kubectl(tmp_path: Path) -> None:
     """kubectl refuses what we say it refuses."""
-    found = oracle.refused({name: text.encode() for name, (text, _, _) in BAD.items()}, tmp_path)
+    found, _ = oracle.sorted_out(
+        {name: text.encode() for name, (text, _, _) in BAD.items()}, tmp_path
+    )
 
     assert found == set(BAD)
 
@@ -134,7 +131,6 @@ def test_all_duplicate_keys_are_told() -> None:
         b"null\n",
         b"~",
         b"\xef\xbb\xbf",
-        b"...\n"[:0],
         b"\r\n",
     ],
 )
@@ -156,7 +152,8 @@ SAME = {
     "json": b'{"apiVersion":"v1","kind":"A","metadata":{"name":"a"},"d":"x\\ny\\n"}',
     "tabs": b'{\t"apiVersion":\t"v1",\n\t"kind":"A","metadata":{"name":"a"},"d":"x\\ny\\n"}\n',
     "alias": b"apiVersion: v1\nkind: A\nmetadata: {name: a}\nd: &x |\n  x\n  y\n",
-    "merge": b"<<: {apiVersion: v9, kind: A}\napiVersion: v1\nmetadata: {name: a}\nd: |\n  x\n  y\n",
+    "merge": b"<<: {apiVersion: v9, kind: A}\napiVersion: v1\nmetadata: {name: a}\n"
+    b"d: |\n  x\n  y\n",
     "tag": b"!!map\napiVersion: v1\nkind: A\nmetadata: {name: a}\nd: !!str |\n  x\n  y\n",
 }
 
@@ -183,16 +180,16 @@ def test_merge_follows_the_order_of_the_document(tmp_path: Path) -> None:
     """A merge overrides the keys before it, unlike everywhere else, because kubectl does so."""
     text = (
         b"apiVersion: v1\nkind: A\nmetadata: {name: a}\n"
-        b"base: &base {x: 1, y: 1}\nmore: &more {y: 2, z: 2}\n"
-        b"before: {x: 0, <<: *base}\nafter: {<<: *base, x: 0}\nlist: {<<: [*base, *more]}\n"
+        b"base: &base {p: 1, q: 1}\nmore: &more {q: 2, r: 2}\n"
+        b"before: {p: 0, <<: *base}\nafter: {<<: *base, p: 0}\nlist: {<<: [*base, *more]}\n"
     )
 
     (document,), findings = documents.read(text, "f.yaml")
 
     assert findings == ()
-    assert document.body["before"] == {"x": 1, "y": 1}
-    assert document.body["after"] == {"x": 0, "y": 1}
-    assert document.body["list"] == {"x": 1, "y": 1, "z": 2}
+    assert document.body["before"] == {"p": 1, "q": 1}
+    assert document.body["after"] == {"p": 0, "q": 1}
+    assert document.body["list"] == {"p": 1, "q": 1, "r": 2}
     assert oracle.objects(text, tmp_path) == [document.body]
 
 
