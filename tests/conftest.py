@@ -1,17 +1,15 @@
 """Marks, and fixtures that every room may use."""
 
-import os
-
 import pytest
 from hypothesis import settings
 
+from tests import campaigns
 from tests.cluster.fixtures import control_plane, kubeconfig, namespace
 
 __all__ = ["control_plane", "kubeconfig", "namespace"]
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("soak", deadline=None, max_examples=20_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile("campaign", deadline=None, max_examples=campaigns.examples(100))
+settings.load_profile("campaign")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,6 +23,7 @@ class Check:
 
     name: str
     argv: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 LINT = (
@@ -41,7 +42,8 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     checks = list(LINT)
     if not lint:
-        checks.append(Check("tests", pytest_of(fast=fast, without_cluster=bool(missing))))
+        few = (("HYPOTHESIS_PROFILE", "fast"),) if fast else ()
+        checks.append(Check("tests", pytest_of(fast=fast, without_cluster=bool(missing)), few))
     failed = [check.name for check in checks if not passes(check)]
     for part, cure in missing:
         print(f"skipped: {part}; to have it: {cure}")
@@ -88,7 +90,8 @@ def passes(check: Check) -> bool:
     """Runs one check with its output shown."""
     program, *rest = check.argv
     print(f"== {check.name}: {' '.join(check.argv)}", flush=True)
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **dict(check.environment)}
     done = subprocess.run([BIN / program, *rest], cwd=ROOT, env=environment, check=False)
     return done.returncode == 0
 

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pipeline_gitops.ci import github, gitlab, jenkins, variables
 from pipeline_gitops.ci.logs import (
     annotations,
-    group_end,
-    group_start,
     neutral,
     output_text,
     outputs,
@@ -21,8 +19,6 @@ __all__ = [
     "Vendor",
     "annotations",
     "detect",
-    "group_end",
-    "group_start",
     "neutral",
     "output_text",
     "outputs",

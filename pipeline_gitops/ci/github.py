@@ -172,16 +172,6 @@ def neutral(text: str) -> str:
     return _COMMAND.sub(r"\1: ", text.replace("##[", "## ["))
 
 
-def group_start(title: str) -> str:
-    """The line that opens a fold in the log."""
-    return f"::group::{_data(title)}"
-
-
-def group_end() -> str:
-    """The line that closes it."""
-    return "::endgroup::"
-
-
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "notice"}
 
 

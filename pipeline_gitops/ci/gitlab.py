@@ -3,7 +3,6 @@
 https://docs.gitlab.com/ci/variables/predefined_variables/ and .../ci/jobs/job_logs/
 """
 
-import re
 from collections.abc import Callable, Mapping
 
 from pipeline_gitops.ci import variables
@@ -69,20 +68,3 @@ def _trigger(environ: Mapping[str, str], merge_request: int) -> Trigger:
             return Trigger.SCHEDULE
         case _:
             return Trigger.MANUAL
-
-
-# -- log language --------------------------------------------------------------------------------
-
-
-def section_start(title: str, *, at: int) -> str:
-    """The line that opens a collapsed section. *at*: seconds since 1970."""
-    return f"\x1b[0Ksection_start:{at}:{_slug(title)}[collapsed=true]\r\x1b[0K{title}"
-
-
-def section_end(title: str, *, at: int) -> str:
-    """The line that closes it."""
-    return f"\x1b[0Ksection_end:{at}:{_slug(title)}\r\x1b[0K"
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", title).lower() or "section"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pipeline_gitops.ci import github, gitlab
+from pipeline_gitops.ci import github
 from pipeline_gitops.ci.values import Vendor
 from pipeline_gitops.masks import Sealed, clean
 from pipeline_gitops.views import Finding
@@ -26,29 +26,6 @@ def neutral(text: str, vendor: Vendor) -> str:
         end = match.end()
     shown = "".join([*kept, clean(text[end:])])
     return github.neutral(shown) if vendor is Vendor.GITHUB else shown
-
-
-def group_start(title: str, vendor: Vendor, *, at: int) -> str:
-    """The line that opens a fold in the log. *at*: seconds since 1970."""
-    flat = clean(" ".join(title.split()))
-    match vendor:
-        case Vendor.GITHUB:
-            return github.group_start(flat)
-        case Vendor.GITLAB:
-            return gitlab.section_start(flat, at=at)
-        case Vendor.JENKINS | Vendor.NONE:
-            return flat
-
-
-def group_end(title: str, vendor: Vendor, *, at: int) -> str:
-    """The line that closes the fold of that title; "" where there are no folds."""
-    match vendor:
-        case Vendor.GITHUB:
-            return github.group_end()
-        case Vendor.GITLAB:
-            return gitlab.section_end(clean(" ".join(title.split())), at=at)
-        case Vendor.JENKINS | Vendor.NONE:
-            return ""
 
 
 def annotations(report: Sealed, vendor: Vendor) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import click
 from pipeline_gitops import reports
 from pipeline_gitops.cli import options, posting, publishing
 from pipeline_gitops.cli import session as sessions
+from pipeline_gitops.cli.session import Session
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.views import Report
 
@@ -39,9 +40,20 @@ def command(files: tuple[str, ...], require_report: bool, **values: Any) -> int:
     files_wanted = publishing.wanted(flags.reports)
     session = sessions.start(flags, os.environ)
     merged = _merged([_read(path) for path in files])
-    sealed = publishing.seal(session, replace(merged, merge_request=session.context.merge_request))
+    sealed = publishing.seal(session, _here(merged, session))
     code = publishing.publish(session, sealed, files_wanted)
     return posting.post(session, sealed, code, required=require_report)
+
+
+def _here(merged: Report, session: Session) -> Report:
+    """The report with this job's addresses: those in a file are whatever its writer wanted."""
+    context = session.context
+    return replace(
+        merged,
+        merge_request=context.merge_request,
+        run_url=context.run_url,
+        files_url=context.files_url(context.sha),
+    )
 
 
 def _read(path: str) -> Report:

@@ -18,6 +18,7 @@ from pipeline_gitops.overlays import closures, files
 from pipeline_gitops.views import Finding
 
 TIMEOUT_S = 120.0
+_LARGEST_RENDER = 64 * 1024 * 1024  # of many files, each of which keeps to its own limit
 
 # Nothing to talk to: a base that slipped through the walk fails at once instead of being fetched.
 _OFFLINE = {
@@ -159,7 +160,7 @@ def render(
     )
     if done.code:
         return (), (failure(done.stderr, root, folder),)
-    return documents.read(done.stdout, folder)
+    return documents.read(done.stdout, folder, largest=_LARGEST_RENDER)
 
 
 def failure(stderr: str, root: str, folder: str) -> Finding:

@@ -86,7 +86,7 @@ def _deploy(
             shown = plan
             result = _shown(result, plan, target.name, order.prepared)
         if refusals:
-            verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
+            verdict = Verdict.PARTIAL if _may_stand(written) else Verdict.REFUSED
             return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
         journal.say(_announcement(plan, target.name))
         try:
@@ -104,7 +104,7 @@ def _deploy(
         message=f"{target.name} changed {ATTEMPTS} times while it was being deployed to",
         cure="let one deploy run at a time, and run this one again",
     )
-    verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
+    verdict = Verdict.PARTIAL if _may_stand(written) else Verdict.REFUSED
     return replace(result, refusals=(refusal,), written=_views(written), verdict=verdict)
 
 
@@ -165,18 +165,19 @@ def _execute(
 ) -> Execution:
     """Claim, write, watch, prune, settle. Raises Stale where claim or settling lost a race."""
     if not plan.changes and _is_recorded(survey, order):
-        return _observed(order, target, clock, journal)
+        # Whether it runs is still a question: green means running.
+        return Execution(rollout=_rollout(order, target, clock, journal))
     claimed = inventories.claimed(survey.inventory, order.stamp, plan.ids)
     with target.claim(claimed) as writing:
         execution = _write(order, target, plan, writing, clock, journal)
         if execution.fault or not _all_done(execution.outcomes):
             return execution  # the claim stays: it names everything that may have been written
-        if execution.rollout is None or rollouts.healthy(execution.rollout):
-            pruned = _apply(plans.pruning(plan), writing, clock, journal)
-            execution = replace(execution, outcomes=(*execution.outcomes, *pruned))
-            if not _all_done(pruned):
-                return execution
-        writing.settle(_settled(claimed, order.stamp, survey, execution.outcomes))
+        try:
+            writing.settle(_settled(claimed, order.stamp, survey, execution.outcomes))
+        except Fault as fault:
+            if target.runtime is None:
+                raise  # a branch is pushed when it settles, so nothing is written yet
+            return replace(execution, fault=fault)
     return execution
 
 
@@ -186,40 +187,42 @@ def _is_recorded(survey: Survey, order: Order) -> bool:
     return nothing_to_forget and inventory.stamp == order.stamp
 
 
-def _observed(order: Order, target: Target, clock: Clock, journal: Journal) -> Execution:
-    """Nothing to write. Whether it runs is still a question: green means running."""
-    return Execution(rollout=_rollout(order, target, clock, journal))
-
-
 def _write(
     order: Order, target: Target, plan: Plan, writing: Writing, clock: Clock, journal: Journal
 ) -> Execution:
-    outcomes: tuple[Outcome, ...] = ()
+    """Writes wave by wave up to the first thing that was not done, watches, prunes when healthy."""
+    outcomes: list[Outcome] = []
+    rollout: RolloutView | None = None
     try:
         for wave in plans.waves(plan):
-            outcomes = (*outcomes, *_apply([wave], writing, clock, journal))
+            _apply(wave, writing, outcomes, clock, journal)
             if not _all_done(outcomes):
-                return Execution(outcomes=outcomes)
+                return Execution(outcomes=tuple(outcomes))
             _await(wave, order, target, clock, journal)
-        return Execution(outcomes=outcomes, rollout=_rollout(order, target, clock, journal))
+        rollout = _rollout(order, target, clock, journal)
+        if rollout is None or rollouts.healthy(rollout):
+            for wave in plans.pruning(plan):
+                _apply(wave, writing, outcomes, clock, journal)
+                if not _all_done(outcomes):
+                    break
     except Fault as fault:
-        return Execution(outcomes=outcomes, fault=fault)
+        return Execution(outcomes=tuple(outcomes), rollout=rollout, fault=fault)
+    return Execution(outcomes=tuple(outcomes), rollout=rollout)
 
 
 def _apply(
-    waves: Iterable[Sequence[Change]], writing: Writing, clock: Clock, journal: Journal
-) -> tuple[Outcome, ...]:
-    """Writes wave by wave, up to the first one in which something was not done."""
-    outcomes: list[Outcome] = []
-    for wave in waves:
-        clock.sleep(0)  # no new wave once we were asked to stop
-        with closing(writing.apply(wave)) as stream:
-            for outcome in stream:
-                outcomes.append(outcome)
-                journal.say(f"{outcome.action.value} {outcome.id}: {_said(outcome)}")
-        if not _all_done(outcomes):
-            break
-    return tuple(outcomes)
+    wave: Sequence[Change],
+    writing: Writing,
+    outcomes: list[Outcome],
+    clock: Clock,
+    journal: Journal,
+) -> None:
+    """Adds the wave's outcomes one by one: what is written stays known, whatever ends the wave."""
+    clock.sleep(0)  # no new wave once we were asked to stop
+    with closing(writing.apply(wave)) as stream:
+        for outcome in stream:
+            outcomes.append(outcome)
+            journal.say(f"{outcome.action.value} {outcome.id}: {_said(outcome)}")
 
 
 def _await(
@@ -267,7 +270,7 @@ def _finished(
     if execution.fault:
         return _cut_short(result, execution.fault, written)
     if not _all_done(execution.outcomes):
-        verdict = Verdict.PARTIAL if _done(written) else Verdict.REFUSED
+        verdict = Verdict.PARTIAL if _may_stand(written) else Verdict.REFUSED
         return replace(result, verdict=verdict)
     if rollout is None or rollouts.healthy(rollout):
         return result
@@ -280,7 +283,7 @@ def _finished(
 
 
 def _cut_short(result: Result, fault: Fault, written: Sequence[Outcome]) -> Result:
-    if isinstance(fault, InterruptedFault) or not _done(written):
+    if isinstance(fault, InterruptedFault) or not _may_stand(written):
         return reviews.failed(result, fault)
     # Part of the plan stands: that is what the exit code must say, whatever broke afterwards.
     said = FaultView(message=fault.what, cure=fault.cure, verdict=Verdict.PARTIAL)
@@ -303,8 +306,9 @@ def _all_done(outcomes: Iterable[Outcome]) -> bool:
     return all(outcome.state is State.DONE for outcome in outcomes)
 
 
-def _done(outcomes: Iterable[Outcome]) -> bool:
-    return any(outcome.state is State.DONE for outcome in outcomes)
+def _may_stand(outcomes: Iterable[Outcome]) -> bool:
+    """Whether part of a plan is, or may be, in the target."""
+    return any(outcome.state in (State.DONE, State.UNKNOWN) for outcome in outcomes)
 
 
 def _said(outcome: Outcome) -> str:

@@ -5,7 +5,6 @@ The recognisers here are written from the runners' own rules, not from `ci`.
 
 import re
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -164,39 +163,6 @@ def test_only_github_has_annotations() -> None:
     finding = Finding(rule="r", message="x")
 
     assert ci.annotations(found(finding), Vendor.GITLAB) == ()
-
-
-@pytest.mark.parametrize(
-    ("vendor", "lines"),
-    [
-        (Vendor.GITHUB, ("::group::plan prod", "::endgroup::")),
-        (
-            Vendor.GITLAB,
-            (
-                "\x1b[0Ksection_start:1700000000:plan_prod[collapsed=true]\r\x1b[0Kplan prod",
-                "\x1b[0Ksection_end:1700000000:plan_prod\r\x1b[0K",
-            ),
-        ),
-        (Vendor.JENKINS, ("plan prod", "")),
-        (Vendor.NONE, ("plan prod", "")),
-    ],
-)
-def test_a_log_folds_where_the_vendor_can(vendor: Vendor, lines: tuple[str, str]) -> None:
-    """Start and end carry the same name."""
-    at = 1_700_000_000
-
-    assert (
-        ci.group_start("plan prod", vendor, at=at),
-        ci.group_end("plan prod", vendor, at=at),
-    ) == lines
-
-
-@given(hostile)
-def test_a_fold_is_one_line(title: str) -> None:
-    """A title with a line end does not start a second command."""
-    for vendor in (Vendor.GITHUB, Vendor.NONE):
-        assert not {"\n", "\r"} & set(ci.group_start(title, vendor, at=0))
-    assert ci.group_start(title, Vendor.GITLAB, at=0).count("\r") == 1
 
 
 def test_outputs_are_small_facts() -> None:

@@ -79,6 +79,18 @@ def test_place_of_nothing(pointer: str, parent: str) -> None:
     assert found.locate(pointer) == found.locate(parent)
 
 
+@pytest.mark.parametrize(
+    ("pointer", "line", "column"),
+    [
+        *(("", 3, 1), ("/metadata", 5, 1), ("/metadata/name", 6, 3), ("/data/over/q", 14, 5)),
+        *(("/list/0", 17, 3), ("/metadata/nothing", 6, 3), ("/data/copy/p", 10, 5)),
+    ],
+)
+def test_place_of_a_key(pointer: str, line: int, column: int) -> None:
+    """The key of a value has a place of its own; without a key it is that of the value."""
+    assert document().locate_key(pointer) == Place("f.yaml", line, column)
+
+
 def test_places_in_json() -> None:
     """JSON has lines and columns too, also behind another object."""
     text = b'{"apiVersion":"v1","kind":"A","metadata":{"name":"a"}}\n{\n "apiVersion": "v1",\n'

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline_gitops import masks, reports
 from pipeline_gitops.views import Report
+from tests.campaigns import examples
 from tests.unit.reports.samples import FILES_URL, RUN_URL, hostile
 
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -84,7 +85,7 @@ def test_no_line_is_a_quick_action_or_a_marker(report: Report) -> None:
 
 
 @given(hostile, st.integers(0, 6_000))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_cut_note_is_whole(report: Report, limit: int) -> None:
     """Whatever the limit, the note keeps to it, and every fence and fold that opens is closed."""
     note = reports.markdown(sealed(report), limit=limit)

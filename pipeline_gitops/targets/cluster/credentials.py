@@ -1,0 +1,338 @@
+"""How to reach a cluster, and as whom: kubeconfig, in-cluster account, credential plugins.
+
+The `kubernetes` package reads the credentials and does nothing else for us: requests go through
+`transport`. Its errors quote the kubeconfig, so none of their texts is shown or chained.
+"""
+
+import ipaddress
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from urllib3 import PoolManager, ProxyManager
+
+from pipeline_gitops.config import ClusterSpec
+from pipeline_gitops.errors import UnreachableFault, UsageFault
+
+CONNECTIONS = 8
+FRESH_S = 60.0
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+IN_CLUSTER = "in-cluster"
+
+_RENEW = "renew the credentials, and see that they are for this cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where the API server is, and what proves who we are. *context* is how people call it."""
+
+    context: str
+    server: str
+    pool: PoolManager = field(repr=False)
+    authorization: "Authorization" = field(repr=False)
+
+    @property
+    def where(self) -> str:
+        """Host and port, without a path or a login."""
+        return host_and_port(self.server)
+
+
+def connect(
+    spec: ClusterSpec, *, environ: Mapping[str, str], service_account: str = SERVICE_ACCOUNT
+) -> Connection:
+    """A connection by kubeconfig, or as the pod that we run in. Asks the server nothing yet.
+
+    Raises UsageFault for a context or a file that is not there, UnreachableFault for a credential
+    plugin that gives nothing.
+    """
+    kubeconfig = _kubeconfig(spec, environ)
+    if kubeconfig:
+        return _by_kubeconfig(kubeconfig, spec.context)
+    if spec.context:
+        raise UsageFault(
+            f"context '{spec.context}' cannot be found: there is no kubeconfig",
+            "set KUBECONFIG to a kubeconfig file that has it",
+        )
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return _in_cluster(environ, service_account)
+    raise UsageFault(
+        "there is no way to a cluster: no kubeconfig, and this is no pod",
+        "set KUBECONFIG to a kubeconfig file, or target.cluster.kubeconfig",
+    )
+
+
+def _kubeconfig(spec: ClusterSpec, environ: Mapping[str, str]) -> str:
+    """The paths to read, joined as in KUBECONFIG; "" for none."""
+    named = spec.kubeconfig or environ.get("KUBECONFIG", "")
+    home = environ.get("HOME", "")
+    if not named:
+        usual = os.path.join(home, ".kube", "config")
+        return usual if home and os.path.isfile(usual) else ""
+    paths = [_expanded(path, home) for path in named.split(os.pathsep) if path]
+    if not any(os.path.isfile(path) for path in paths):
+        raise UsageFault(
+            f"kubeconfig {named}: no such file",
+            "correct KUBECONFIG, or target.cluster.kubeconfig",
+        )
+    return os.pathsep.join(paths)
+
+
+def _expanded(path: str, home: str) -> str:
+    return os.path.join(home, path[2:]) if home and path.startswith("~/") else path
+
+
+# -- kubeconfig ------------------------------------------------------------------------------------
+
+
+def _by_kubeconfig(path: str, wanted: str) -> Connection:
+    import kubernetes.config
+    from kubernetes.client import Configuration
+
+    load_kube_config: Any = kubernetes.config.load_kube_config  # Any: the package has no types
+    merged = _merged(path)
+    context = _context(merged, wanted, path)
+    user = _user(merged, context)
+    configuration = Configuration()
+    with _readable(path), _unheard():
+        load_kube_config(
+            config_file=path,
+            context=context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    _check_plugin(user, configuration, context)
+    return _connection(configuration, context, _token_file(user))
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """Turns whatever the kubeconfig's reader raises into a fault without its text."""
+    try:
+        yield
+    # ConfigException, yaml.YAMLError, KeyError, TypeError ...: whatever is wrong in there, the text
+    # of the exception may hold a token.
+    except Exception:
+        raise UsageFault(
+            f"kubeconfig {path} cannot be used: it is damaged, or names a file that is not there",
+            "check it with `kubectl config view` and `kubectl get namespaces`",
+        ) from None
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Silences the root logger, into which a failing plugin's output would go."""
+    root, silent, level = logging.getLogger(), logging.NullHandler(), logging.root.manager.disable
+    root.addHandler(silent)  # without one, logging.error() would install a handler for good
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(level)
+        root.removeHandler(silent)
+
+
+def _merged(path: str) -> Any:
+    from kubernetes.config import kube_config
+
+    merger: Any = kube_config.KubeConfigMerger  # Any: the package has no types
+    with _readable(path):
+        merged = merger(path).config
+        entries = [
+            (entry.value["name"], entry.value.get(section) or {})
+            for section in ("context", "user", "cluster")
+            for entry in merged.value[f"{section}s"]
+        ]
+        if not all(isinstance(content, Mapping) for _, content in entries):
+            raise ValueError("kubeconfig")
+        return merged
+
+
+def _context(merged: Any, wanted: str, path: str) -> str:
+    names = [str(entry.value["name"]) for entry in merged.value["contexts"]]
+    current = str(merged.value.get("current-context") or "")
+    chosen = wanted or current or (names[0] if len(names) == 1 else "")
+    if chosen in names:
+        return chosen
+    known = ", ".join(sorted(names)) or "none"
+    if not chosen:
+        raise UsageFault(
+            f"kubeconfig {path} has no current context; its contexts: {known}",
+            "name one: target.cluster.context, or --context",
+        )
+    near = get_close_matches(chosen, names, n=3)
+    raise UsageFault(
+        f"context '{chosen}' is not in kubeconfig {path}",
+        f"did you mean {' or '.join(near)}?" if near else f"its contexts: {known}",
+    )
+
+
+def _user(merged: Any, context: str) -> Any:
+    """The user's entry, with the file that it came from; None for an anonymous context."""
+    entry = next(e for e in merged.value["contexts"] if e.value["name"] == context)
+    name = (entry.value.get("context") or {}).get("user")
+    found = [user for user in merged.value["users"] if name and user.value["name"] == name]
+    return found[0] if found else None
+
+
+def _check_plugin(user: Any, configuration: Any, context: str) -> None:
+    # The package swallows a plugin's failure, and would go on as nobody.
+    plugin = ((user.value.get("user") if user else None) or {}).get("exec")
+    if not plugin or configuration.api_key or configuration.cert_file:
+        return
+    command = plugin.get("command") if isinstance(plugin, Mapping) else ""
+    raise UnreachableFault(
+        f"context {context}: the credential plugin {command} gave no credentials",
+        "run it by hand to see why, and log in with it; it must be on the PATH of the job",
+    )
+
+
+def _token_file(user: Any) -> str:
+    """The file that holds the user's token, or "": it may be rotated while we run."""
+    fields = (user.value.get("user") if user else None) or {}
+    path = fields.get("tokenFile")
+    if not path or fields.get("token"):
+        return ""
+    return os.path.join(os.path.dirname(os.path.abspath(user.path)), str(path))
+
+
+# -- in the cluster --------------------------------------------------------------------------------
+
+
+def _in_cluster(environ: Mapping[str, str], service_account: str) -> Connection:
+    from kubernetes.client import Configuration
+    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.incluster_config import InClusterConfigLoader
+
+    token = os.path.join(service_account, "token")
+    configuration = Configuration()
+    try:
+        loader: Any = InClusterConfigLoader  # Any: the package has no types
+        loader(
+            token_filename=token,
+            cert_filename=os.path.join(service_account, "ca.crt"),
+            environ=environ,
+        ).load_and_set(configuration)
+    except (ConfigException, OSError):
+        raise UsageFault(
+            f"this pod has no service account below {service_account}",
+            "set automountServiceAccountToken, or KUBECONFIG to a kubeconfig file",
+        ) from None
+    return _connection(configuration, IN_CLUSTER, token)
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _connection(configuration: Any, context: str, token_file: str) -> Connection:
+    server = str(configuration.host).rstrip("/")
+    _check_scheme(server, context)
+    read = partial(_token, token_file) if token_file else partial(_packaged, configuration)
+    return Connection(
+        context=context,
+        server=server,
+        pool=_pool(configuration, server, context),
+        authorization=Authorization(read, context),
+    )
+
+
+def _check_scheme(server: str, context: str) -> None:
+    scheme = urlsplit(server).scheme
+    if scheme == "https" or (scheme == "http" and is_loopback(server)):
+        return
+    raise UsageFault(
+        f"context {context}: the server {host_and_port(server)} is not spoken to over TLS",
+        "use an https:// address; http:// is for loopback only",
+    )
+
+
+def _pool(configuration: Any, server: str, context: str) -> PoolManager:
+    from kubernetes.client.rest import should_bypass_proxies
+
+    options: dict[str, Any] = {
+        "maxsize": CONNECTIONS,
+        "cert_reqs": "CERT_REQUIRED" if configuration.verify_ssl else "CERT_NONE",
+        "ca_certs": configuration.ssl_ca_cert,
+        "cert_file": configuration.cert_file,
+        "key_file": configuration.key_file,
+    }
+    if configuration.tls_server_name:
+        options["server_hostname"] = configuration.tls_server_name
+    proxy = configuration.proxy
+    if not proxy or is_loopback(server):  # as every Go client: loopback is never proxied
+        return PoolManager(**options)
+    if should_bypass_proxies(server, configuration.no_proxy or ""):
+        return PoolManager(**options)
+    if not proxy.startswith(("http://", "https://")):
+        raise UsageFault(
+            f"context {context}: its proxy is neither http:// nor https://",
+            "correct proxy-url in the kubeconfig, or HTTPS_PROXY",
+        )
+    return ProxyManager(proxy, **options)
+
+
+class Authorization:
+    """The header that says who we are, read again every minute: tokens are rotated while we run."""
+
+    def __init__(self, read: Callable[[], str], context: str) -> None:
+        self._read = read
+        self._context = context
+        self._lock = threading.Lock()  # plugins run one at a time, and log nowhere meanwhile
+        self._value = ""
+        self._until = 0.0
+
+    def headers(self, *, renew: bool = False) -> Mapping[str, str]:
+        """The headers to send. *renew*: the server refused those that were sent."""
+        with self._lock:
+            if renew or time.monotonic() >= self._until:
+                self._value = self._checked(self._read())
+                self._until = time.monotonic() + FRESH_S
+            return {"Authorization": self._value} if self._value else {}
+
+    def _checked(self, value: str) -> str:
+        # An HTTP library that rejects a header quotes it, token and all.
+        if value.isascii() and value.isprintable():
+            return value
+        raise UsageFault(
+            f"context {self._context}: the token holds characters that no header can", _RENEW
+        )
+
+
+def _token(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return f"Bearer {file.read().strip()}"
+    except (OSError, UnicodeDecodeError):
+        raise UnreachableFault(f"the token file {path} cannot be read", _RENEW) from None
+
+
+def _packaged(configuration: Any) -> str:
+    with _unheard():
+        settings = configuration.auth_settings()
+    return str(settings.get("BearerToken", {}).get("value") or "").strip()
+
+
+def host_and_port(server: str) -> str:
+    """The part of a server's address that may be shown."""
+    parts = urlsplit(server)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return f"{parts.hostname or '?'}:{port or (80 if parts.scheme == 'http' else 443)}"
+
+
+def is_loopback(server: str) -> bool:
+    """Whether an address never leaves this machine."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

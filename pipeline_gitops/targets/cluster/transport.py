@@ -1,0 +1,279 @@
+"""How a request reaches the API server, and when an answer counts as one.
+
+Everything goes through `Transport`. All that is sent may be repeated: reads, dry runs, and writes
+with a precondition. A repeated write may meet its own first success; *repeated* says so, and
+whoever wrote has to look what is there.
+"""
+
+import json
+import random
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from urllib3 import BaseHTTPResponse, Timeout, exceptions
+
+from pipeline_gitops.documents import Body, Json
+from pipeline_gitops.errors import UnreachableFault
+from pipeline_gitops.ports import Clock
+from pipeline_gitops.targets.cluster import statuses
+from pipeline_gitops.targets.cluster.credentials import Connection
+from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
+
+CONNECT_S = 5.0
+READ_S = 30.0
+TRIES = 5
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 30.0  # of a Retry-After: waiting for an hour would look like a hanging job
+PATIENCE_S = 60.0  # for one request, all tries together
+GRACE_S = 10.0  # after the deadline, for what explains why it was missed
+
+JSON = "application/json"
+
+_BUSY = frozenset({429, 502, 503, 504})
+_RENEW = "renew the credentials, and see that they are for this cluster"
+_LOOK = "see that the address is right, that the cluster is well and that no proxy is in between"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A success. *repeated*: it was not the first time that this was sent."""
+
+    status: int
+    body: Body = field(repr=False)
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """One request, as often as it is sent."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secret(self) -> bool:
+        return self.path.startswith("/api/v1/") and "secrets" in self.path.split("/")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Raw:
+    """What came back, whatever it is."""
+
+    status: int
+    retry_after: str = ""
+    data: bytes = field(repr=False)
+    value: Json = field(default=None, repr=False)  # None: no JSON, or broken
+
+    @property
+    def success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _Lost(Exception):
+    """There was no answer; the request may have had its effect all the same."""
+
+
+class Transport:
+    """One API server, as one user, for all threads. *deadline*: on the clock's elapsed seconds."""
+
+    def __init__(self, connection: Connection, clock: Clock, deadline: float) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._deadline = deadline
+        self._random = random.Random()  # noqa: S311 - it spreads retries and protects nothing
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> Answer:
+        """The JSON object that the server answers with success.
+
+        Raises ApiError where the server refuses, UnreachableFault where it cannot be asked.
+        """
+        headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = content_type
+            data = json.dumps(body, default=_plain).encode()
+        sent = _Sent(method=method, path=path, query=query or {}, data=data, headers=headers)
+        raw, tries = self._exchange(sent)
+        if not raw.success:
+            raise self._refusal(sent, raw, repeated=tries > 1)
+        if not isinstance(raw.value, Mapping):
+            raise self._unreachable(f"answers {sent} with JSON that is no object", _LOOK)
+        return Answer(status=raw.status, body=raw.value, repeated=tries > 1)
+
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """The text that the server answers a GET with, as for logs."""
+        sent = _Sent(method="GET", path=path, query=query, headers={"Accept": "*/*"})
+        raw, _ = self._exchange(sent, text=True)
+        if not raw.success:
+            raise self._refusal(sent, raw, repeated=False)
+        return raw.data.decode("utf-8", "replace")
+
+    def _exchange(self, sent: _Sent, *, text: bool = False) -> tuple[_Raw, int]:
+        """The first answer that counts, or the last that did not, and how often it was sent."""
+        started = self._clock.elapsed()
+        tries = 0
+        while True:
+            tries += 1
+            raw: _Raw | None = None
+            lost = ""
+            try:
+                raw = self._once(sent, text=text)
+            except _Lost as error:
+                lost = str(error)
+            if raw is not None and not _passing(raw):
+                return self._renewed(sent, raw, text=text), tries
+            pause = self._pause(raw, tries)
+            patience = PATIENCE_S - (self._clock.elapsed() - started)
+            if tries == TRIES or pause > min(patience, self._left()):
+                break
+            self._clock.sleep(pause)
+        if raw is None:
+            raise self._unreachable(f"cannot be reached: {lost}", _LOOK)
+        return raw, tries
+
+    def _renewed(self, sent: _Sent, raw: _Raw, *, text: bool) -> _Raw:
+        """The answer; after a 401 once more with credentials read again, if they changed."""
+        if raw.status != 401:
+            return raw
+        authorization = self._connection.authorization
+        if authorization.headers() == authorization.headers(renew=True):
+            return raw
+        try:
+            return self._once(sent, text=text)
+        except _Lost as error:
+            raise self._unreachable(f"cannot be reached: {error}", _LOOK) from None
+
+    def _once(self, sent: _Sent, *, text: bool) -> _Raw:
+        left = self._left()
+        if left <= 0:
+            raise self._unreachable("was not asked any more: the time is over", "raise --timeout")
+        query = f"?{urlencode(sent.query)}" if sent.query else ""
+        try:
+            response = self._connection.pool.request(
+                sent.method,
+                f"{self._connection.server}{sent.path}{query}",
+                body=sent.data,
+                headers={**sent.headers, **self._connection.authorization.headers()},
+                timeout=Timeout(connect=CONNECT_S, read=min(READ_S, max(left, 1.0))),
+                retries=False,
+                redirect=False,
+            )
+        except exceptions.SSLError as error:
+            if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
+                raise self._untrusted() from None
+            raise _Lost("the TLS connection broke") from None
+        except exceptions.HTTPError as error:
+            raise _Lost(_said(error)) from None
+        return self._counted(sent, response, text=text)
+
+    def _counted(self, sent: _Sent, response: BaseHTTPResponse, *, text: bool) -> _Raw:
+        """The answer. Raises for what no API server gives: a redirect, a login page, half a body"""
+        if 300 <= response.status < 400:
+            raise self._unreachable(f"answers {sent} with a redirect", _LOOK)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        success = 200 <= response.status < 300
+        if success and not text and kind != JSON:
+            raise self._unreachable(
+                f"answers {sent} with {kind or 'no content type'}, as a proxy or a login page does",
+                _LOOK,
+            )
+        value: Json = None
+        if kind == JSON:
+            try:
+                value = json.loads(response.data)
+            except ValueError:
+                raise _Lost("the answer is broken JSON") from None
+        return _Raw(
+            status=response.status,
+            retry_after=response.headers.get("Retry-After", ""),
+            data=response.data,
+            value=value,
+        )
+
+    def _left(self) -> float:
+        return self._deadline + GRACE_S - self._clock.elapsed()
+
+    def _pause(self, raw: _Raw | None, tries: int) -> float:
+        if raw is not None and raw.retry_after.isdecimal():
+            return min(float(raw.retry_after[:6]), LONGEST_PAUSE_S) + self._random.random()
+        return float(FIRST_PAUSE_S * 2 ** (tries - 1) * (0.5 + self._random.random()))
+
+    def _refusal(self, sent: _Sent, raw: _Raw, *, repeated: bool) -> UnreachableFault:
+        value = raw.value
+        if raw.status == 401:
+            return UnreachableFault(f"{self._name()} does not accept the credentials (401)", _RENEW)
+        missing = statuses.denied(value) if raw.status == 403 else None
+        if missing:
+            return ForbiddenFault(
+                f"{self._name()} forbids this account to {missing}",
+                "grant it that with a Role or ClusterRole and a binding, or use another account",
+            )
+        if isinstance(value, Mapping):
+            return ApiError(
+                raw.status, value, asked=str(sent), secret=sent.secret, repeated=repeated
+            )
+        # The router of the API server itself, for a path that nothing serves.
+        if raw.status == 404 and raw.data.strip() == b"404 page not found":
+            said: Body = {"message": "the server does not serve this path"}
+            return ApiError(404, said, asked=str(sent), secret=sent.secret, repeated=repeated)
+        return self._unreachable(f"answers {sent} with {raw.status}, and no reason", _LOOK)
+
+    def _unreachable(self, what: str, cure: str) -> UnreachableFault:
+        return UnreachableFault(f"{self._name()} {what}", cure)
+
+    def _untrusted(self) -> UnreachableFault:
+        return self._unreachable(
+            "has a certificate that is not trusted",
+            "put the cluster's certificate-authority into the kubeconfig",
+        )
+
+    def _name(self) -> str:
+        return f"cluster {self._connection.context} ({self._connection.where})"
+
+
+def _passing(raw: _Raw) -> bool:
+    """Whether the same request may be answered otherwise in a moment."""
+    if raw.status == 500:
+        return not statuses.is_final(raw.value)
+    return raw.status in _BUSY
+
+
+def _said(error: exceptions.HTTPError) -> str:
+    """Our own words: those of the library hold the whole address."""
+    match error:
+        case exceptions.NameResolutionError():
+            return "its name does not resolve"
+        case exceptions.NewConnectionError():
+            return "it takes no connections"
+        case exceptions.ConnectTimeoutError():
+            return f"no connection within {CONNECT_S:.0f} s"
+        case exceptions.ReadTimeoutError():
+            return "no answer in time"
+        case exceptions.ProxyError():
+            return "the proxy does not let us through"
+        case _:
+            return "the connection broke"
+
+
+def _plain(value: object) -> object:
+    """Read-only mappings and tuples as JSON knows them."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

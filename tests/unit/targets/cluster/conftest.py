@@ -1,0 +1,31 @@
+"""A fake API server, and requests to it whose waiting takes no time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline_gitops.config import ClusterSpec
+from pipeline_gitops.targets.cluster import credentials
+from pipeline_gitops.targets.cluster.transport import Transport
+from tests.fakes.apiserver import FakeApiServer
+from tests.fakes.world import FakeClock
+
+
+@pytest.fixture
+def server() -> Iterator[FakeApiServer]:
+    with FakeApiServer() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def transport(server: FakeApiServer, clock: FakeClock, tmp_path: Path) -> Transport:
+    """The admin's, with 600 seconds to go."""
+    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig")
+    connection = credentials.connect(ClusterSpec(kubeconfig=str(kubeconfig)), environ={})
+    return Transport(connection, clock, deadline=600)

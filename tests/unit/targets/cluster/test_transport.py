@@ -1,0 +1,274 @@
+"""When a request is repeated, and which answers count."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_gitops.config import ClusterSpec
+from pipeline_gitops.errors import InterruptedFault, UnreachableFault
+from pipeline_gitops.targets.cluster import credentials
+from pipeline_gitops.targets.cluster.statuses import ApiError
+from pipeline_gitops.targets.cluster.transport import GRACE_S, Transport
+from tests.fakes.apiserver import ADMIN, FakeApiServer, Fault
+from tests.fakes.world import FakeClock
+
+DEFAULT = "/api/v1/namespaces/default"
+CONFIG_MAP = f"{DEFAULT}/configmaps/settings"
+BODY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}}
+APPLY_TYPE = "application/apply-patch+yaml"
+APPLY = {"fieldManager": "pipeline-gitops", "force": "false"}
+
+
+def status(code: int, message: str, **fields: Any) -> bytes:
+    body = {"kind": "Status", "apiVersion": "v1", "message": message, "code": code, **fields}
+    return json.dumps(body).encode()
+
+
+def test_too_many_requests(transport: Transport, server: FakeApiServer, clock: FakeClock) -> None:
+    """A server that asks for patience gets it: the request is repeated after Retry-After."""
+    server.faults = [Fault(status=429, headers={"Retry-After": "3"}, body=status(429, "slow down"))]
+
+    answer = transport.request("GET", DEFAULT)
+
+    assert answer.status == 200
+    assert 3 <= clock.elapsed() <= 4
+
+
+@pytest.mark.parametrize("given", ["3600", "999999999999999999999"])
+def test_absurd_retry_after(
+    transport: Transport, server: FakeApiServer, clock: FakeClock, given: str
+) -> None:
+    """A Retry-After of an hour is not waited for."""
+    server.faults = [Fault(status=503, headers={"Retry-After": given}, body=status(503, "no"))]
+
+    transport.request("GET", DEFAULT)
+
+    assert clock.elapsed() <= 31
+
+
+@pytest.mark.parametrize("given", ["-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", ""])
+def test_unreadable_retry_after(
+    transport: Transport, server: FakeApiServer, clock: FakeClock, given: str
+) -> None:
+    """A Retry-After that is no number of seconds does not count."""
+    server.faults = [Fault(status=503, headers={"Retry-After": given}, body=status(503, "no"))]
+
+    transport.request("GET", DEFAULT)
+
+    assert clock.elapsed() < 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=502, content_type="text/html", body=b"<h1>Bad gateway</h1>"),
+        Fault(status=503, body=status(503, "unavailable")),
+        Fault(status=504, body=status(504, "timeout")),
+        Fault(status=500, body=status(500, "etcdserver: leader changed")),
+        Fault(reset=True),
+        Fault(status=200, body=b'{"kind": "Namesp'),
+    ],
+    ids=["502", "503", "504", "500", "reset", "truncated"],
+)
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_passing_fault(
+    transport: Transport, server: FakeApiServer, fault: Fault, method: str
+) -> None:
+    """What passes by itself is repeated, writes included; the answer tells that it was."""
+    transport.request("PATCH", CONFIG_MAP, query=APPLY, body=BODY, content_type=APPLY_TYPE)
+    server.faults = [fault, fault]
+
+    answer = send(transport, method)
+
+    assert (answer.status, answer.repeated) == (200, True)
+
+
+def send(transport: Transport, method: str) -> Any:
+    if method == "PATCH":
+        return transport.request(
+            "PATCH", CONFIG_MAP, query=APPLY, body=BODY, content_type=APPLY_TYPE
+        )
+    return transport.request(method, CONFIG_MAP)
+
+
+def test_first_answer_is_not_repeated(transport: Transport) -> None:
+    """An answer to the first try says so: a conflict then is nobody's own success."""
+    assert not transport.request("GET", DEFAULT).repeated
+
+
+def test_refusal_after_a_lost_answer(transport: Transport, server: FakeApiServer) -> None:
+    """A refusal of a repeated request says that it was repeated."""
+    once = {**BODY, "metadata": {"name": "settings", "resourceVersion": "1"}}
+    server.faults = [Fault(reset=True, after_effect=True)]
+
+    with pytest.raises(ApiError) as error:
+        transport.request("PATCH", CONFIG_MAP, query=APPLY, body=once, content_type=APPLY_TYPE)
+
+    assert (error.value.status, error.value.is_stale, error.value.repeated) == (409, True, True)
+
+
+def test_patience_ends(transport: Transport, server: FakeApiServer, clock: FakeClock) -> None:
+    """A server that stays away is given up after a bounded time."""
+    server.faults = [Fault(reset=True)] * 20
+
+    with pytest.raises(UnreachableFault, match="cannot be reached: the connection broke"):
+        transport.request("GET", DEFAULT)
+
+    assert len(server.requests) == 5
+    assert clock.elapsed() < 10
+
+
+def test_refusal_that_stays(transport: Transport, server: FakeApiServer) -> None:
+    """What the server still says after the last try is what is reported."""
+    server.faults = [Fault(status=503, body=status(503, "etcd is away"))] * 20
+
+    with pytest.raises(UnreachableFault, match="503: etcd is away"):
+        transport.request("GET", DEFAULT)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "failed to create typed patch object (a/b; v1, Kind=X): .x: field not declared in schema",
+        "failed to convert new object (a/b; v1, Kind=X) to proper version",
+        "etcdserver: request is too large",
+    ],
+)
+def test_final_500(transport: Transport, server: FakeApiServer, message: str) -> None:
+    """A 500 about what was sent is not repeated."""
+    server.faults = [Fault(status=500, body=status(500, message))]
+
+    with pytest.raises(ApiError) as error:
+        transport.request("GET", DEFAULT)
+
+    assert error.value.rejects
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_redirect(transport: Transport, server: FakeApiServer, code: int) -> None:
+    """A redirect is followed nowhere: our credentials would go along."""
+    headers = {"Location": f"{server.url}/api/v1/namespaces/kube-system"}
+    server.faults = [Fault(status=code, headers=headers)]
+
+    with pytest.raises(UnreachableFault, match="redirect"):
+        transport.request("GET", DEFAULT)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_captive_portal(transport: Transport, server: FakeApiServer, method: str) -> None:
+    """A login page with status 200 is no answer."""
+    server.faults = [Fault(status=200, content_type="text/html", body=b"<h1>Log in</h1>")]
+
+    with pytest.raises(UnreachableFault, match="text/html, as a proxy or a login page does"):
+        send(transport, method)
+
+    assert len(server.requests) == 1
+
+
+def test_json_that_is_no_object(transport: Transport, server: FakeApiServer) -> None:
+    """JSON alone is no answer either."""
+    server.faults = [Fault(status=200, body=b"[]")]
+
+    with pytest.raises(UnreachableFault, match="no object"):
+        transport.request("GET", DEFAULT)
+
+
+def test_slow_server(transport: Transport, server: FakeApiServer, clock: FakeClock) -> None:
+    """An answer that takes too long is given up, and asked for again."""
+    clock.seconds = 600 + GRACE_S - 1.5  # leaves a second for the answer, not thirty
+    server.faults = [Fault(status=200, body=b"{}", slow_s=5)]
+    started = time.monotonic()
+
+    answer = transport.request("GET", DEFAULT)
+
+    assert (answer.repeated, answer.body["kind"]) == (True, "Namespace")
+    assert time.monotonic() - started < 4
+
+
+def test_deadline(server: FakeApiServer, clock: FakeClock, tmp_path: Path) -> None:
+    """Once the time is over, and what explains it was read, nothing more is asked."""
+    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig")
+    connection = credentials.connect(ClusterSpec(kubeconfig=str(kubeconfig)), environ={})
+    late = Transport(connection, clock, deadline=5)
+    clock.seconds = 5 + GRACE_S
+
+    with pytest.raises(UnreachableFault, match="the time is over"):
+        late.request("GET", DEFAULT)
+
+    assert server.requests == []
+
+
+def test_interrupted_while_waiting(
+    transport: Transport, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """Who is asked to stop does not wait for a server."""
+    server.faults = [Fault(reset=True)] * 20
+    clock.interrupt_at = 0.1
+
+    with pytest.raises(InterruptedFault):
+        transport.request("GET", DEFAULT)
+
+    assert len(server.requests) == 1
+
+
+def test_renewed_token(server: FakeApiServer, clock: FakeClock, tmp_path: Path) -> None:
+    """A token that was rotated is read again when the server refuses the old one."""
+    token = tmp_path / "token"
+    token.write_text("old")
+    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig")
+    config = json.loads(kubeconfig.read_text())
+    config["users"][0]["user"] = {"tokenFile": "token"}
+    kubeconfig.write_text(json.dumps(config))
+    connection = credentials.connect(ClusterSpec(kubeconfig=str(kubeconfig)), environ={})
+    connection.authorization.headers()
+    token.write_text(f"{ADMIN}\n")
+
+    answer = Transport(connection, clock, deadline=600).request("GET", DEFAULT)
+
+    assert answer.status == 200
+
+
+def test_anonymous_404(transport: Transport) -> None:
+    """A path that nothing serves is told from an object that is not there."""
+    with pytest.raises(ApiError) as unserved:
+        transport.request("GET", "/apis/nowhere.example.com/v1/things")
+    with pytest.raises(ApiError) as absent:
+        transport.request("GET", CONFIG_MAP)
+
+    assert (unserved.value.is_unserved, absent.value.is_unserved) == (True, False)
+
+
+def test_log_is_text(transport: Transport, server: FakeApiServer) -> None:
+    """Logs are no JSON, and are taken as they come."""
+    server.logs["web"] = "starting\nready\n"
+
+    assert transport.text(f"{DEFAULT}/pods/web/log", {}) == "starting\nready\n"
+
+
+def test_address_is_not_shown_whole(clock: FakeClock, tmp_path: Path) -> None:
+    """A fault names host and port, not the path or the login of the address."""
+    kubeconfig = tmp_path / "kubeconfig"
+    address = "http://ada:hunter2@127.0.0.1:1/k8s/clusters/c-secret"
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "clusters": [{"name": "a", "cluster": {"server": address}}],
+                "contexts": [{"name": "a", "context": {"cluster": "a"}}],
+                "users": [],
+            }
+        )
+    )
+    connection = credentials.connect(ClusterSpec(kubeconfig=str(kubeconfig)), environ={})
+
+    with pytest.raises(UnreachableFault) as fault:
+        Transport(connection, clock, deadline=600).request("GET", DEFAULT)
+
+    assert "127.0.0.1:1" in fault.value.what
+    assert "hunter2" not in fault.value.what
+    assert "c-secret" not in fault.value.what
