@@ -27,7 +27,7 @@ $(VENV)/runtime: $(VENV)/bootstrapped requirements.lock
 	@touch $@
 
 $(VENV)/development: $(VENV)/bootstrapped uv.lock pyproject.toml
-	@$(UV) sync --quiet --frozen --no-install-project --inexact --group dev
+	@$(UV) sync --quiet --frozen --no-install-project --inexact --compile-bytecode --group dev
 	@touch $(VENV)/runtime $@
 
 demo: $(VENV)/runtime ## A merge request from mistake to deployment, on this machine (CLUSTER=1: on a cluster).

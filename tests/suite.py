@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ LINT = (
     Check("types", ("mypy",)),
     Check("layers", ("lint-imports",)),
 )
-PYTEST = ("pytest", "-q", "--durations=10", "-n", "2", "--dist", "worksteal")
+PYTEST = ("pytest", "-q", "--durations=10", "-n", "3", "--dist", "worksteal")
 
 
 def main(arguments: list[str]) -> int:
@@ -92,6 +93,11 @@ def passes(check: Check) -> bool:
     print(f"== {check.name}: {' '.join(check.argv)}", flush=True)
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, **dict(check.environment)}
+    if MEMORY.is_dir():
+        # Hundreds of repositories are made and synced: in memory that takes two thirds of the time.
+        environment["TMPDIR"] = str(MEMORY)
+    # Compiled once, imported by hundreds of short processes.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run([BIN / program, *rest], cwd=ROOT, env=environment, check=False)
     return done.returncode == 0
 

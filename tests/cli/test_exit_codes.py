@@ -81,7 +81,7 @@ def test_5_unreachable(
     repository.commit(plain("cluster: {}"))
     monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, "http://127.0.0.1:1"))
 
-    said = call("deploy", "--timeout", "8s")
+    said = call("deploy", "--timeout", "1s")
 
     assert (said.code, "planted-token" in said.text) == (5, False)
     assert "127.0.0.1:1" in said.text
@@ -154,7 +154,7 @@ def test_130_and_143_interrupted(
         "from pipeline_gitops.targets import directory\n"
         "def slow(self, inventory):\n"
         "    print('claiming', flush=True)\n"
-        "    time.sleep(2)\n"
+        "    time.sleep(0.5)\n"
         "    return claim(self, inventory)\n"
         "claim = directory.DirectoryTarget.claim\n"
         "directory.DirectoryTarget.claim = slow\n"
