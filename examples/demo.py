@@ -27,6 +27,8 @@ BASE = "deploy/base"
 SERVICE = f"{BASE}/recommendations"
 MISTAKE, CORRECTION = "replcas: 1", "replicas: 1"
 
+SHOWN = 48  # lines of a job's log: a screen
+
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Demo",
     "GIT_AUTHOR_EMAIL": "demo@example.com",
@@ -112,9 +114,10 @@ class Demo:
         done = subprocess.run(
             argv, cwd=REPOSITORY, env=environ, check=False, capture_output=True, text=True
         )
-        if show or done.returncode != expected:
-            print(done.stdout)
-            print(done.stderr, file=sys.stderr)
+        if done.returncode != expected:
+            print(done.stdout, done.stderr)
+        elif show:
+            print(beginning(done.stdout, note))
         if done.returncode != expected:
             sys.exit(f"the job {name} ended with {done.returncode} instead of {expected}")
         print(f"-> exit code {done.returncode}, report in {relative(report)}\n", flush=True)
@@ -230,6 +233,15 @@ def control_plane(wanted: bool) -> Iterator[str]:
         running.terminate()
         running.wait()
         ready.unlink(missing_ok=True)
+
+
+def beginning(text: str, note: Path) -> str:
+    """The first lines of a job's log; the rest of it is in the note as well."""
+    lines = text.splitlines()
+    if len(lines) <= SHOWN:
+        return text
+    more = f"  [{len(lines) - SHOWN} more lines; all changes are in {relative(note)}]"
+    return "\n".join([*lines[:SHOWN], "", more])
 
 
 def relative(path: Path) -> str:
