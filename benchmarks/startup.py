@@ -7,6 +7,7 @@ runs, after a warm-up that also compiles.
 """
 
 import compileall
+import os
 import shutil
 import statistics
 import subprocess
@@ -79,7 +80,13 @@ def row(name: str, ours: Sequence[str], peer: Sequence[str], *, bar_s: float) ->
 def seconds(argv: Sequence[str]) -> float:
     """Wall time of one run."""
     started = time.perf_counter()
-    subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        argv,
+        env={"PATH": os.environ["PATH"], "HOME": os.devnull, "PYTHONPATH": str(ROOT)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.perf_counter() - started
 
 

@@ -1,7 +1,7 @@
 """The report for a person at a terminal: verdict first, then what it rests on, then what to do."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 from pipeline_gitops.ids import Place
@@ -141,6 +141,7 @@ class _Page:
             [*self._undone(result)],
             [*self._sick(result)],
             *([*self._card(card)] for card in result.cards),
+            [*self._overview(words.changes(result))],
             *([*self._change(change)] for change in words.changes(result)),
             [*self._other_plans(result)],
             [*self.notices(result.notices)],
@@ -199,6 +200,16 @@ class _Page:
             yield f"    {self._paint('│', Colour.DIM)} {one_line(line)}".rstrip()
         yield from self._cure(card.cure)
 
+    def _overview(self, changes: Sequence[ChangeView]) -> Iterator[str]:
+        """A line for each change, where their diffs would push each other off the screen."""
+        if len(changes) <= _SEEN_AT_ONCE:
+            return
+        for change in changes:
+            verb = self._paint(words.VERBS[change.action], _LOUD.get(change.action, Colour.CYAN))
+            gap = " " * (_VERB_WIDTH - len(words.VERBS[change.action]))
+            note = self._paint(f"  {one_line(change.note)}", Colour.DIM) if change.note else ""
+            yield f"  {verb}{gap} {one_line(str(change.id))}{note}"
+
     def _change(self, change: ChangeView) -> Iterator[str]:
         colour = _LOUD.get(change.action, Colour.CYAN)
         name = self._paint(one_line(str(change.id)), Colour.BOLD)
@@ -234,6 +245,9 @@ class _Page:
             yield f"{lead} {lines[0][lead_width + 1 :]}"
         yield from lines[1:]
 
+
+_SEEN_AT_ONCE = 3
+_VERB_WIDTH = max(map(len, words.VERBS.values()))
 
 _COUNTED = ("create", "change", "replace", "delete", "refused")
 
