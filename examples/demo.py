@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO = ROOT / ".demo"
+DEMO = Path(os.environ.get("DEMO_FOLDER", ROOT / ".demo"))
 REPOSITORY = DEMO / "shop"
 REPORTS = DEMO / "reports"
 PROGRAM = [sys.executable, "-P", "-m", "pipeline_gitops"]
@@ -219,7 +219,7 @@ def control_plane(wanted: bool) -> Iterator[str]:
         yield ""
         return
     say("A control plane (built with Go the first time)")
-    ready = ROOT / ".demo-kubeconfig"
+    ready = DEMO.with_name(DEMO.name + "-kubeconfig")
     ready.unlink(missing_ok=True)
     starter = [sys.executable, str(ROOT / "tests" / "cluster" / "__main__.py")]
     running = subprocess.Popen([*starter, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
@@ -246,7 +246,7 @@ def beginning(text: str, note: Path) -> str:
 
 def relative(path: Path) -> str:
     """A path as a person in the project's folder would type it."""
-    return str(path.relative_to(ROOT))
+    return os.path.relpath(path, ROOT)
 
 
 def say(text: str) -> None:

@@ -198,7 +198,15 @@ def refusals(
         wanted=len(prepared.set.manifests),
         confirmation=confirmation,
     )
-    return (*plan.refusals, *guarded)
+    return (*(_located(refusal, prepared) for refusal in plan.refusals), *guarded)
+
+
+def _located(refusal: Refusal, prepared: Prepared) -> Refusal:
+    """The refusal with the place in the sources of the object that it is about."""
+    place = prepared.places.get(refusal.id) if refusal.id else None
+    if place is None:
+        return refusal
+    return replace(refusal, message=f"{refusal.message} ({place})")
 
 
 def checked(prepared: Prepared) -> Result:

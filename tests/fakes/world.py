@@ -119,6 +119,8 @@ class FakeTarget:
     recorded: Inventory | None = None
     runtime: Runtime | None = None
     refuse: frozenset[ObjectId] = frozenset()
+    lose: frozenset[ObjectId] = frozenset()  # written, but the answer is lost
+    interrupt_after: int | None = None
     before_claim: Any = None
     before_write: Any = None
     die_after: int | None = None
@@ -177,6 +179,8 @@ class FakeTarget:
     def _write(self, change: Change) -> Outcome:
         if self.die_after is not None and len(self.writes) >= self.die_after:
             raise KeyboardInterrupt
+        if self.interrupt_after is not None and len(self.writes) >= self.interrupt_after:
+            raise InterruptedFault("interrupted")
         state = self._state(change)
         if state is State.DONE:
             self.writes.append(f"{change.action.value} {change.id}")
@@ -184,6 +188,8 @@ class FakeTarget:
                 self.objects.pop(change.id, None)
             else:
                 self.objects[change.id] = change.sight.send.body
+        if change.id in self.lose:
+            state = State.UNKNOWN
         return Outcome(id=change.id, action=change.action, state=state)
 
     def _state(self, change: Change) -> State:

@@ -45,7 +45,7 @@ def reserved_label(manifest: Manifest) -> Refusal:
     """A manifest with the label that only an inventory may set."""
     return Refusal(
         rule="reserved-label",
-        message=f"{manifest.id} sets the label {PART_OF} ({manifest.place})",
+        message=f"{manifest.id} sets the label {PART_OF}",
         cure="remove that label from the manifest",
         id=manifest.id,
     )
@@ -81,7 +81,7 @@ def unknown_kind(manifest: Manifest, known: Kind | None, target: str) -> Refusal
         cure = "add its CustomResourceDefinition to the set, or install it; correct the apiVersion"
     return Refusal(
         rule="unknown-kind",
-        message=f"{target} does not serve {manifest.api_version} {id.kind} ({manifest.place})",
+        message=f"{target} does not serve {manifest.api_version} {id.kind}",
         cure=cure,
         id=id,
     )
@@ -95,7 +95,7 @@ def server_refused(manifest: Manifest, error: ApiError) -> Refusal:
         cure = "correct the manifest"
     return Refusal(
         rule="server-refused",
-        message=f"{manifest.id} ({manifest.place}): {error.message}",
+        message=f"{manifest.id}: {error.message}",
         cure=cure,
         id=manifest.id,
     )

@@ -321,3 +321,24 @@ def test_an_interrupted_deploy_starts_no_new_wave_and_says_what_it_wrote() -> No
     assert [written.state for written in result.written] == ["done"]
     assert target.recorded is not None
     assert target.recorded.claim is not None
+
+
+def test_an_interruption_within_a_wave_forgets_nothing_of_it() -> None:
+    """What was written before the signal is in the report."""
+    target = FakeTarget(interrupt_after=2)
+
+    result = deploy(order(prepared(*(config_map(name) for name in "abc"))), target)
+
+    assert result.verdict is Verdict.INTERRUPTED
+    assert [written.id.name for written in result.written] == ["a", "b"]
+
+
+def test_a_lost_answer_is_not_called_refused() -> None:
+    """The write may have happened: exit code 6, and the claim stays."""
+    target = FakeTarget(lose=frozenset({CONFIG}))
+
+    result = deploy(order(prepared(config_map("settings"))), target)
+
+    assert result.verdict is Verdict.PARTIAL
+    assert target.recorded is not None
+    assert target.recorded.claim is not None
