@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from pipeline_gitops import documents
-from pipeline_gitops.documents import Body, Json, at, text
+from pipeline_gitops.documents import Body, Json, at, items, mapping, text
 from pipeline_gitops.manifests import LAST_APPLIED, is_secret
 
 # Fields of metadata that the server fills in.
@@ -99,18 +99,10 @@ def _sorted(body: Body) -> Body:
     """Top-level and metadata keys as people write them; the server sorts all others already."""
     first = ("apiVersion", "kind", "metadata")
     ordered = {key: body[key] for key in first if key in body}
-    ordered.update((key, _by_key(body[key])) for key in sorted(body) if key not in first)
+    ordered.update((key, documents.ordered(body[key])) for key in sorted(body) if key not in first)
     if "metadata" in ordered:
-        ordered["metadata"] = _by_key(ordered["metadata"])
+        ordered["metadata"] = documents.ordered(ordered["metadata"])
     return ordered
-
-
-def _by_key(value: Json) -> Json:
-    if isinstance(value, Mapping):
-        return {key: _by_key(value[key]) for key in sorted(value)}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_by_key(item) for item in value]
-    return value
 
 
 def _short(line: str) -> str:
@@ -136,7 +128,7 @@ def _without_ours(body: Body) -> Body:
     if not isinstance(labels, Mapping) or _PART_OF not in labels:
         return body
     kept = {key: value for key, value in labels.items() if key != _PART_OF}
-    metadata = {**_mapping(at(body, "metadata")), "labels": kept}
+    metadata = {**mapping(body, "metadata"), "labels": kept}
     if not kept:
         del metadata["labels"]
     return {**body, "metadata": metadata}
@@ -154,9 +146,9 @@ def _masked(body: Body | None, other: Body | None, changed: str) -> Body | None:
         }
     annotations = at(body, "metadata", "annotations")
     if isinstance(annotations, Mapping):
-        theirs = _mapping(at(other or {}, "metadata", "annotations"))
+        theirs = mapping(other, "metadata", "annotations")
         signs = {k: _sign(v, theirs.get(k), changed) for k, v in annotations.items()}
-        kept["metadata"] = {**_mapping(body["metadata"]), "annotations": signs}
+        kept["metadata"] = {**mapping(body, "metadata"), "annotations": signs}
     return kept
 
 
@@ -166,18 +158,14 @@ def _sign(value: Json, other: Json, changed: str) -> str:
 
 def _values(body: Body) -> Mapping[str, Json]:
     """data and stringData by key, in one form: the server turns one into the other."""
-    encoded = dict(_mapping(at(body, "data")))
-    for name, value in _mapping(at(body, "stringData")).items():
+    encoded = dict(mapping(body, "data"))
+    for name, value in mapping(body, "stringData").items():
         encoded[name] = _base64(value) if isinstance(value, str) else value
     return encoded
 
 
 def _base64(value: str) -> str:
     return base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def changed_fields(before: Body | None, after: Body | None) -> Sequence[tuple[str, Json]]:
@@ -227,7 +215,5 @@ def _images(body: Body) -> Mapping[str, str]:
     )
     found: dict[str, str] = {}
     for key in ("initContainers", "containers"):
-        containers = at(template, key)
-        if isinstance(containers, Sequence) and not isinstance(containers, str):
-            found |= {text(item, "name"): text(item, "image") for item in containers}
+        found |= {text(item, "name"): text(item, "image") for item in items(template, key)}
     return found

@@ -7,10 +7,10 @@ namespace the environment falls back to.
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from pipeline_gitops.documents import Body, Document, Json, at, text
+from pipeline_gitops.documents import Body, Document, at, mapping, text
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.kinds import Kind, Kinds
 from pipeline_gitops.views import Finding, Severity
@@ -120,15 +120,11 @@ def _settle(document: Document, kinds: Kinds, namespace: str) -> Manifest:
     namespaced = kind.namespaced if kind else True
     id = id_of(body, namespaced=namespaced, namespace=namespace)
     if text(body, "metadata", "namespace") != id.namespace:
-        metadata = {**_mapping(at(body, "metadata")), "namespace": id.namespace}
+        metadata = {**mapping(body, "metadata"), "namespace": id.namespace}
         if not id.namespace:
             del metadata["namespace"]
         body = {**body, "metadata": metadata}
     return Manifest(id=id, body=body, document=document)
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _twice(first: Manifest, second: Manifest) -> Finding:
@@ -156,10 +152,10 @@ def secret_values(body: Body) -> Iterator[str]:
     """Every value of a Secret as people would write it down, and as it stands in `data`."""
     if not is_secret(body):
         return
-    for value in _mapping(at(body, "stringData")).values():
+    for value in mapping(body, "stringData").values():
         if isinstance(value, str):
             yield value
-    for value in _mapping(at(body, "data")).values():
+    for value in mapping(body, "data").values():
         if isinstance(value, str):
             yield value
             try:

@@ -20,7 +20,7 @@ from pipeline_gitops.config.values import (
     Policy,
     TargetSpec,
 )
-from pipeline_gitops.documents import Body, Document, Json, at, read_value, text
+from pipeline_gitops.documents import Body, Document, Json, at, mapping, read_value, text
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
 
@@ -115,7 +115,7 @@ def duration(written: str) -> float:
 
 def _config(document: Document, file: str) -> Config:
     body = document.body
-    environments = _mapping(at(body, "environments"))
+    environments = mapping(body, "environments")
     made = tuple(
         _environment(name, value, document)
         for name, value in environments.items()
@@ -150,7 +150,7 @@ def _environment(name: str, body: Body, document: Document) -> Environment:
             engine=Engine(engine) if engine else None,
         ),
         target=_target(target, document, base) if isinstance(target, Mapping) else None,
-        policy=_policy(_mapping(at(body, "policy")), document, base),
+        policy=_policy(mapping(body, "policy"), document, base),
         branch=text(body, "branch"),
         protected=at(body, "protected") is True,
         promote_from=text(body, "promoteFrom"),
@@ -250,7 +250,3 @@ def _inventory_key(environment: Environment) -> tuple[str, ...]:
         case _:
             # A cluster inventory's default name holds the environment's, and that is unique.
             return ()
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}

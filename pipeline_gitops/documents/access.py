@@ -1,6 +1,6 @@
 """How to reach into a body without knowing that what should be there is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline_gitops.documents.values import Json
 
@@ -26,6 +26,32 @@ def text(body: Json, *path: str | int) -> str:
     """The string at *path*; "" when it is missing or something else."""
     value = at(body, *path)
     return value if isinstance(value, str) else ""
+
+
+def mapping(body: Json, *path: str | int) -> Mapping[str, Json]:
+    """The mapping at *path*; an empty one when it is missing or something else."""
+    value = at(body, *path)
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(body: Json, *path: str | int) -> Sequence[Json]:
+    """The list at *path*; an empty one when it is missing or something else."""
+    value = at(body, *path)
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def bodies(body: Json, *path: str | int) -> Iterator[Mapping[str, Json]]:
+    """The mappings in the list at *path*."""
+    yield from (item for item in items(body, *path) if isinstance(item, Mapping))
+
+
+def ordered(value: Json) -> Json:
+    """*value* with the keys of all its mappings sorted, as the API server keeps them."""
+    if isinstance(value, Mapping):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [ordered(item) for item in value]
+    return value
 
 
 def has(body: Json, pointer: str) -> bool:

@@ -5,10 +5,10 @@ follows the API conventions
 (https://github.com/kubernetes/community/blob/main/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipeline_gitops.documents import Body, Json, at, text
+from pipeline_gitops.documents import Body, at, items, mapping, text
 from pipeline_gitops.manifests import group_of
 from pipeline_gitops.views import Health
 
@@ -60,7 +60,7 @@ def _deployment(body: Body) -> Judged:
     # pod.
     if progressing and progressing.reason == "ProgressDeadlineExceeded":
         return Health.FAILED, "it made no progress within its deadline"
-    if "observedGeneration" not in _mapping(at(body, "status")):
+    if "observedGeneration" not in mapping(body, "status"):
         return Health.IN_PROGRESS, "its controller has not seen it yet"
     updated = _number(body, "status", "updatedReplicas")
     total = _number(body, "status", "replicas")
@@ -76,7 +76,7 @@ def _deployment(body: Body) -> Judged:
 
 def _stateful_set(body: Body) -> Judged:
     wanted = _replicas(body)
-    if "observedGeneration" not in _mapping(at(body, "status")):
+    if "observedGeneration" not in mapping(body, "status"):
         return Health.IN_PROGRESS, "its controller has not seen it yet"
     ready = _number(body, "status", "readyReplicas")
     if ready < wanted:
@@ -95,7 +95,7 @@ def _stateful_set(body: Body) -> Judged:
 
 
 def _daemon_set(body: Body) -> Judged:
-    if "observedGeneration" not in _mapping(at(body, "status")):
+    if "observedGeneration" not in mapping(body, "status"):
         return Health.IN_PROGRESS, "its controller has not seen it yet"
     wanted = _number(body, "status", "desiredNumberScheduled")
     updated = _number(body, "status", "updatedNumberScheduled")
@@ -162,17 +162,10 @@ def _number(body: Body, *path: str) -> int:
 
 
 def _conditions(body: Body) -> Mapping[str, Condition]:
-    listed = at(body, "status", "conditions")
-    if not isinstance(listed, Sequence) or isinstance(listed, str):
-        return {}
     return {
         text(item, "type"): Condition(
             text(item, "status"), text(item, "reason"), text(item, "message")
         )
-        for item in listed
+        for item in items(body, "status", "conditions")
         if isinstance(item, Mapping)
     }
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    return value if isinstance(value, Mapping) else {}

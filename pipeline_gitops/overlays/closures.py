@@ -7,11 +7,11 @@ here, with file and line, before anything could fetch it.
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline_gitops import documents
-from pipeline_gitops.documents import Document, Json, at
+from pipeline_gitops.documents import Document, Json, at, items
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import files
 from pipeline_gitops.views import Finding
@@ -94,23 +94,23 @@ def entries(document: Document) -> Iterator[tuple[str, str]]:
     """Pointer and text of every path that a kustomization names."""
     body = document.body
     for field in _PATHS:
-        for number, entry in enumerate(_list(at(body, field))):
+        for number, entry in enumerate(items(body, field)):
             # A strategic merge patch may also stand there in full; it is no path then.
             if isinstance(entry, str) and "\n" not in entry:
                 yield f"/{field}/{number}", entry
     for field in _WITH_PATH:
-        for number, entry in enumerate(_list(at(body, field))):
+        for number, entry in enumerate(items(body, field)):
             path = at(entry, "path")
             if isinstance(path, str):
                 yield f"/{field}/{number}/path", path
     for field in _GENERATORS:
-        for number, generator in enumerate(_list(at(body, field))):
+        for number, generator in enumerate(items(body, field)):
             yield from _sources(f"/{field}/{number}", generator)
 
 
 def _sources(pointer: str, generator: Json) -> Iterator[tuple[str, str]]:
     for field in ("files", "envs"):
-        for number, entry in enumerate(_list(at(generator, field))):
+        for number, entry in enumerate(items(generator, field)):
             if isinstance(entry, str):
                 yield f"{pointer}/{field}/{number}", entry.partition("=")[2] or entry
     env = at(generator, "env")
@@ -144,10 +144,6 @@ def _target(root: str, here: str, entry: str, document: Document, pointer: str) 
     return target
 
 
-def _list(value: Json) -> Sequence[Json]:
-    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-
-
 def is_component(document: Document | None) -> bool:
     """Whether a kustomization is a part for others and no root by itself."""
     return document is not None and at(document.body, "kind") == "Component"
@@ -157,7 +153,7 @@ def names_of_generators(document: Document) -> Mapping[tuple[str, str], str]:
     """Kind and name of what a kustomization generates, with the pointer to its entry."""
     made: dict[tuple[str, str], str] = {}
     for field, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
-        for number, generator in enumerate(_list(at(document.body, field))):
+        for number, generator in enumerate(items(document.body, field)):
             name = at(generator, "name")
             if isinstance(name, str):
                 made[kind, name] = f"/{field}/{number}/name"

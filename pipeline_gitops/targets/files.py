@@ -7,8 +7,8 @@ has a name which neither of them takes for a manifest. Pure: bytes come in, and 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from pipeline_gitops import documents, manifests
 from pipeline_gitops.documents import Body, Json, text
@@ -63,15 +63,7 @@ def _encoded(name: str, id: ObjectId, suffix: str = "") -> str:
 def content(body: Body) -> bytes:
     """The file's content. Equal bodies give equal bytes, in whatever order their keys came."""
     first = {key: body[key] for key in _FIRST if key in body}
-    return documents.write([{**first, **_ordered(body)}]).encode()
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _ordered(value[key]) for key in sorted(value)}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_ordered(item) for item in value]
-    return value
+    return documents.write([{**first, **documents.mapping(documents.ordered(body))}]).encode()
 
 
 def wanted(change: Change) -> bytes | None:

@@ -5,11 +5,11 @@ Aggregated discovery tells all in two requests
 memory for one run: a cache on disk could be poisoned, and would be stale after every new CRD.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pipeline_gitops.documents import Body, Json, at, text
+from pipeline_gitops.documents import Body, bodies, text
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kind, Kinds
@@ -84,19 +84,19 @@ def _groups(body: Body, path: str) -> Sequence[Body]:
             f"the API server does not answer {path} with aggregated discovery",
             "use a cluster of Kubernetes 1.27 or newer",
         )
-    return list(_bodies(at(body, "items")))
+    return list(bodies(body, "items"))
 
 
 def _is_stale(group: Body) -> bool:
-    versions = _bodies(at(group, "versions"))
+    versions = bodies(group, "versions")
     return any(text(version, "freshness") == "Stale" for version in versions)
 
 
 def _kinds(group: Body) -> Iterator[Kind]:
     name = text(group, "metadata", "name")
     found: dict[str, tuple[Body, list[str]]] = {}
-    for version in _bodies(at(group, "versions")):
-        for resource in _bodies(at(version, "resources")):
+    for version in bodies(group, "versions"):
+        for resource in bodies(version, "resources"):
             kind = text(resource, "responseKind", "kind")
             if kind:
                 _, versions = found.setdefault(kind, (resource, []))
@@ -109,8 +109,3 @@ def _kinds(group: Body) -> Iterator[Kind]:
             namespaced=text(resource, "scope") == "Namespaced",
             versions=tuple(dict.fromkeys(versions)),
         )
-
-
-def _bodies(values: Json) -> Iterable[Body]:
-    if isinstance(values, Sequence) and not isinstance(values, str):
-        yield from (value for value in values if isinstance(value, Mapping))

@@ -17,14 +17,14 @@ from dataclasses import replace
 
 from pipeline_gitops import __version__
 from pipeline_gitops.config import ClusterSpec
-from pipeline_gitops.documents import Body, Json, at, text
+from pipeline_gitops.documents import Body, Json, at, mapping, text
 from pipeline_gitops.errors import RefusedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Claim, Inventory, Member, Owner, Receipt, Stamp, Version
 from pipeline_gitops.kinds import Kind
 from pipeline_gitops.ports import Stale
 from pipeline_gitops.targets.cluster.apis import Resource
-from pipeline_gitops.targets.cluster.objects import Objects, mapping, version_of
+from pipeline_gitops.targets.cluster.objects import Objects, version_of
 from pipeline_gitops.targets.cluster.statuses import ApiError
 
 FORMAT = 1

@@ -6,8 +6,7 @@ dry runs of one plan differ in them, and so would what was shown and what is don
 
 from collections.abc import Mapping
 
-from pipeline_gitops.documents import Body, Json, at, text
-from pipeline_gitops.targets.cluster.objects import bodies, mapping
+from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
 
 _ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 
@@ -35,18 +34,18 @@ def updated(live: Body, stored: Body, sent: Body) -> Body:
     """An existing object after the apply, without what the dry run allocated."""
     if text(stored, "kind") != "Service" or text(stored, "apiVersion") != "v1":
         return stored
-    spec = dict(mapping(at(stored, "spec")))
+    spec = dict(mapping(stored, "spec"))
     for key in _ALLOCATED:
         if at(live, "spec", key) is None and at(sent, "spec", key) is None:
             spec.pop(key, None)
     known = _node_ports(live) | _node_ports(sent)
     if "ports" in spec:
-        spec["ports"] = [_unallocated(port, known) for port in bodies(spec["ports"])]
+        spec["ports"] = [_unallocated(port, known) for port in bodies(spec, "ports")]
     return {**stored, "spec": spec}
 
 
 def _node_ports(service: Body) -> set[int]:
-    ports = (at(port, "nodePort") for port in bodies(at(service, "spec", "ports")))
+    ports = (at(port, "nodePort") for port in bodies(service, "spec", "ports"))
     return {port for port in ports if isinstance(port, int)}
 
 

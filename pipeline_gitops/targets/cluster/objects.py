@@ -6,7 +6,7 @@ object that is not there, and server-side apply with resourceVersion "1" then on
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipeline_gitops.documents import Body, Json, at, text
+from pipeline_gitops.documents import Body, Json, bodies, mapping, text
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Version
@@ -94,7 +94,7 @@ class Objects:
             body = self._transport.request("GET", path, query={**query, **more}, accept=accept).body
             # Items of a list do not say what they are.
             named = {"apiVersion": resource.api_version, "kind": resource.kind.kind}
-            for item in bodies(at(body, "items")):
+            for item in bodies(body, "items"):
                 yield {**item, **named}
             proceed = text(body, "metadata", "continue")
             if not proceed:
@@ -116,17 +116,6 @@ def is_terminating(live: Body) -> bool:
     return bool(text(live, "metadata", "deletionTimestamp"))
 
 
-def bodies(values: Json) -> Iterator[Body]:
-    """The objects in a JSON list; nothing for what is no list."""
-    if isinstance(values, Sequence) and not isinstance(values, str):
-        yield from (value for value in values if isinstance(value, Mapping))
-
-
-def mapping(value: Json) -> Mapping[str, Json]:
-    """A JSON object; an empty one for what is none."""
-    return value if isinstance(value, Mapping) else {}
-
-
 def _query(*, force: bool) -> Mapping[str, str]:
     return {
         "fieldManager": FIELD_MANAGER,
@@ -140,7 +129,7 @@ def _conditioned(body: Body, version: Version) -> Body:
     condition: dict[str, Json] = {"resourceVersion": resource_version or "1"}
     if uid:
         condition["uid"] = uid
-    return {**body, "metadata": {**mapping(at(body, "metadata")), **condition}}
+    return {**body, "metadata": {**mapping(body, "metadata"), **condition}}
 
 
 def _about(id: ObjectId, body: Body) -> Body:

@@ -7,10 +7,9 @@ before us, left where an autoscaler sets it, refused otherwise.
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from pipeline_gitops.documents import Body, Json, at, text
+from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.plans import FieldOwner
-from pipeline_gitops.targets.cluster.objects import bodies, mapping
 from pipeline_gitops.targets.cluster.statuses import Cause
 from pipeline_gitops.views import Refusal
 
@@ -58,7 +57,7 @@ def _since(live: Body, found: re.Match[str]) -> str:
     operation = "Update" if found["updated"] else "Apply"
     times = [
         text(entry, "time")
-        for entry in bodies(at(live, "metadata", "managedFields"))
+        for entry in bodies(live, "metadata", "managedFields")
         if text(entry, "manager") == found["manager"]
         and text(entry, "operation") == operation
         and text(entry, "subresource") == (found["subresource"] or "")
@@ -92,7 +91,7 @@ def without_left(body: Body, owners: Iterable[FieldOwner]) -> Body:
     """What to send so that a field that is left to its owner stays as it is."""
     if all(owner.decision != LEFT for owner in owners):
         return body
-    spec = {key: value for key, value in mapping(at(body, "spec")).items() if key != "replicas"}
+    spec = {key: value for key, value in mapping(body, "spec").items() if key != "replicas"}
     return {**body, "spec": spec}
 
 

@@ -7,10 +7,10 @@ through.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline_gitops.documents import Json, at, text
+from pipeline_gitops.documents import Json, items, text
 from pipeline_gitops.errors import UnreachableFault
 
 LONGEST = 300
@@ -116,11 +116,8 @@ def denied(answer: Json) -> str | None:
 
 
 def _causes(answer: Json) -> Iterator[Cause]:
-    causes = at(answer, "details", "causes")
-    if isinstance(causes, Sequence) and not isinstance(causes, str):
-        for cause in causes:
-            if isinstance(cause, Mapping):
-                yield Cause(text(cause, "reason"), text(cause, "field"), text(cause, "message"))
+    for cause in items(answer, "details", "causes"):
+        yield Cause(text(cause, "reason"), text(cause, "field"), text(cause, "message"))
 
 
 def shown(status: int, answer: Json, *, secret: bool) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Lock
 
 from pipeline_gitops import diffs
-from pipeline_gitops.documents import Body, at, text
+from pipeline_gitops.documents import Body, at, mapping, text
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory
@@ -19,7 +19,7 @@ from pipeline_gitops.plans import FieldOwner, Sight, Survey
 from pipeline_gitops.ports import Clock
 from pipeline_gitops.targets.cluster import foresight, owners, refusals, threads
 from pipeline_gitops.targets.cluster.apis import Apis, Resource
-from pipeline_gitops.targets.cluster.objects import Objects, is_terminating, mapping, version_of
+from pipeline_gitops.targets.cluster.objects import Objects, is_terminating, version_of
 from pipeline_gitops.targets.cluster.refusals import PART_OF
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 from pipeline_gitops.views import Refusal
@@ -108,10 +108,10 @@ class Surveyor:
         """What is applied: the manifest with our mark, without what only the server may say."""
         metadata = {
             key: value
-            for key, value in mapping(at(body, "metadata")).items()
+            for key, value in mapping(body, "metadata").items()
             if key not in _SERVER_FIELDS
         }
-        labels = {**mapping(metadata.get("labels")), PART_OF: self._apply_set}
+        labels = {**mapping(metadata, "labels"), PART_OF: self._apply_set}
         kept = {key: value for key, value in body.items() if key != "status"}
         return {**kept, "metadata": {**metadata, "labels": labels}}
 

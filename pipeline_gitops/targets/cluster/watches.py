@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from pipeline_gitops.documents import Body, at, text
+from pipeline_gitops.documents import Body, at, bodies, text
 from pipeline_gitops.errors import Fault, InterruptedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Clock, Event, Evidence, Snapshot
 from pipeline_gitops.targets.cluster import threads
 from pipeline_gitops.targets.cluster.apis import Apis
-from pipeline_gitops.targets.cluster.objects import Objects, bodies
+from pipeline_gitops.targets.cluster.objects import Objects
 from pipeline_gitops.targets.cluster.statuses import ApiError
 
 POLL_S = 1.0
@@ -184,7 +184,7 @@ def _version(body: Body | None) -> str:
 
 
 def _owner_uids(body: Body) -> set[str]:
-    return {text(owner, "uid") for owner in bodies(at(body, "metadata", "ownerReferences"))}
+    return {text(owner, "uid") for owner in bodies(body, "metadata", "ownerReferences")}
 
 
 def _is_retired(body: Body) -> bool:
@@ -195,7 +195,7 @@ def _is_retired(body: Body) -> bool:
 def _is_ready(body: Body) -> bool:
     return any(
         text(condition, "type") == "Ready" and text(condition, "status") == "True"
-        for condition in bodies(at(body, "status", "conditions"))
+        for condition in bodies(body, "status", "conditions")
     )
 
 
@@ -218,7 +218,7 @@ def _failing(pod: Body) -> list[tuple[str, bool]]:
     """Containers that ended badly or keep restarting, and whether the log is of an earlier run."""
     found = []
     for key in ("initContainerStatuses", "containerStatuses"):
-        for status in bodies(at(pod, "status", key)):
+        for status in bodies(pod, "status", key):
             ended = at(status, "state", "terminated", "exitCode")
             restarted = at(status, "lastState", "terminated", "exitCode")
             if ended or restarted:
