@@ -30,7 +30,7 @@ class Renderer:
     def _render(self, overlay: Overlay, root: str) -> Rendered:
         match engine_of(overlay, root):
             case Engine.KUSTOMIZE:
-                engine = kustomize.engine(self.spec, self.environ)
+                engine = kustomize.engine(self.spec, self.environ, root)
                 found, findings = kustomize.render(engine, root, overlay.path, self.environ)
                 return Rendered(documents=found, findings=findings, engine=str(engine))
             case Engine.DIRECTORY:

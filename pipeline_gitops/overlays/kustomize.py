@@ -4,7 +4,9 @@ kustomize echoes whole objects and inline patches in its errors, Secret data inc
 its stderr is passed on but names and paths out of messages that are known.
 """
 
+import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -109,13 +111,24 @@ class Engine:
         return self.version
 
 
-def engine(spec: EngineSpec, environ: Mapping[str, str]) -> Engine:
+def engine(spec: EngineSpec, environ: Mapping[str, str], root: str) -> Engine:
     """The engine of the environment, the configuration, or the bundled one, in that order.
 
-    Raises UsageFault when there is none, or it does not say its version.
+    Raises UsageFault when there is none, when it does not say its version, or when the
+    configuration names a file of the repository in *root*: a merge request would bring the program
+    that its own job runs.
     """
-    named = environ.get("PIPELINE_GITOPS_KUSTOMIZE", "") or spec.kustomize or bundled()
-    return _probe(named, environ.get("PATH", ""))
+    named = environ.get("PIPELINE_GITOPS_KUSTOMIZE", "")
+    if not named and spec.kustomize:
+        named = spec.kustomize
+        found = shutil.which(named, path=environ.get("PATH", "")) or named
+        full = os.path.realpath(os.path.join(root, found))
+        if full.startswith(os.path.realpath(root) + os.sep):
+            raise UsageFault(
+                f"render.kustomize names {named}, a file of the repository",
+                "name a program of the machine, or set PIPELINE_GITOPS_KUSTOMIZE in the job",
+            )
+    return _probe(named or bundled(), environ.get("PATH", ""))
 
 
 def bundled() -> str:

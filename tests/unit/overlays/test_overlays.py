@@ -118,6 +118,20 @@ def test_an_engine_that_does_not_run_is_a_usage_error(tmp_path: Path) -> None:
         render(root, "o", EngineSpec(kustomize="/nowhere/kustomize"))
 
 
+def test_a_repository_does_not_bring_its_own_engine(tmp_path: Path) -> None:
+    """A merge request would otherwise run a program of its own in its job."""
+    ran = tmp_path / "ran"
+    root = files(tmp_path / "r", {"o/kustomization.yaml": ""})
+    program = tmp_path / "r" / "kustomize"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\necho v9.9.9\n")
+    program.chmod(0o755)
+
+    with pytest.raises(UsageFault, match="a file of the repository"):
+        render(root, "o", EngineSpec(kustomize="./kustomize"))
+
+    assert not ran.exists()
+
+
 def test_an_engine_never_sees_a_token(tmp_path: Path) -> None:
     """Its environment holds a PATH and nothing of the job."""
     shown = tmp_path / "environment"
