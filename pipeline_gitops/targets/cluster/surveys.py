@@ -1,9 +1,11 @@
 """What is in the cluster against what is wanted, as the API server itself would decide.
 
 Every wanted object is read, and applied in a dry run: the server defaults, mutates and validates it
-as it will at the deploy. What is equal then is unchanged, whatever its manifest leaves out.
+as it will at the deploy. What is equal then is unchanged, whatever its manifest leaves out. Several
+objects of a kind and a namespace are read by one list.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Lock
@@ -23,6 +25,8 @@ from pipeline_gitops.targets.cluster.objects import Objects, is_terminating, ver
 from pipeline_gitops.targets.cluster.refusals import PART_OF
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 from pipeline_gitops.views import Refusal
+
+LISTED_FROM = 4  # objects of one kind and namespace; below, a list could hold much that is not ours
 
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _AUTOSCALER = ("autoscaling", "HorizontalPodAutoscaler")
@@ -52,6 +56,7 @@ class Surveyor:
         self._apply_set = apply_set
         self._target = target
         self._autoscalers: dict[str, tuple[Body, ...]] = {}
+        self._listed: dict[tuple[Resource, str], dict[str, Body]] = {}
         self._lock = Lock()
         self._desired = ManifestSet()
         self._members: frozenset[ObjectId] = frozenset()
@@ -60,6 +65,7 @@ class Surveyor:
     def survey(self, desired: ManifestSet, inventory: Inventory) -> Survey:
         """What differs. Raises UnreachableFault where the cluster does not say."""
         self._desired, self._members = desired, inventory.ids
+        self._list(desired.manifests)
         first = [m for m in desired.manifests if m.id.group_kind == DEFINITION]
         rest = [m for m in desired.manifests if m.id.group_kind != DEFINITION]
         sights = self._wanted(first)
@@ -91,18 +97,49 @@ class Surveyor:
         id = manifest.id
         if at(manifest.body, "metadata", "labels", PART_OF) is not None:
             return _refused(manifest, None, refusals.reserved_label(manifest))
-        version = manifest.api_version.rpartition("/")[2]
-        resource = self._apis.resource(id.group, id.kind, version)
+        resource = self._resource(manifest)
         send = replace(manifest, body=self._sendable(manifest.body))
         if resource is None:
             return self._unserved(send)
         if resource.kind.namespaced != bool(id.namespace):
             return _refused(send, None, refusals.wrong_scope(id, resource, self._target))
-        live = self._objects.read(resource, id)
+        live = self._live(resource, id)
         refusal = self._blocked(id, live)
         if refusal:
             return _refused(send, live, refusal)
         return self._compared(send, resource, live)
+
+    def _list(self, manifests: Sequence[Manifest]) -> None:
+        """Reads what stands together in one request; where that is not allowed, one by one later.
+
+        Only in namespaces: all definitions or roles of a cluster would be far more than is wanted.
+        """
+        wanted = Counter(
+            (resource, manifest.id.namespace)
+            for manifest in manifests
+            if manifest.id.namespace
+            and (resource := self._resource(manifest)) is not None
+            and resource.kind.namespaced
+        )
+        places = [place for place, count in wanted.items() if count >= LISTED_FROM]
+        found = threads.each(self._list_one, places, self._clock)
+        self._listed = {
+            place: live for place, live in zip(places, found, strict=True) if live is not None
+        }
+
+    def _list_one(self, place: tuple[Resource, str]) -> dict[str, Body] | None:
+        try:
+            return {text(b, "metadata", "name"): b for b in self._objects.listed(*place)}
+        except (ApiError, ForbiddenFault):
+            return None  # reading one by one says what is wrong, with the object's name
+
+    def _live(self, resource: Resource, id: ObjectId) -> Body | None:
+        listed = self._listed.get((resource, id.namespace))
+        return self._objects.read(resource, id) if listed is None else listed.get(id.name)
+
+    def _resource(self, manifest: Manifest) -> Resource | None:
+        version = manifest.api_version.rpartition("/")[2]
+        return self._apis.resource(manifest.id.group, manifest.id.kind, version)
 
     def _sendable(self, body: Body) -> Body:
         """What is applied: the manifest with our mark, without what only the server may say."""

@@ -245,3 +245,31 @@ def test_resurvey_knows_new_kinds(cluster: Cluster) -> None:
 
     assert actions(first) == actions(second) | {f"widgets.{GROUP}": Action.CREATE}
     assert [c.sight.predicted for c in second.changes if c.id.kind == "Widget"] == [""]
+
+
+def test_objects_that_stand_together_are_read_by_one_list(
+    cluster: Cluster, server: FakeApiServer
+) -> None:
+    """Nothing to change over n objects of a kind costs n dry runs and one list, no n reads."""
+    bodies = [config_map(f"settings-{number}", a="b") for number in range(6)]
+    deploy(cluster, *bodies)
+    server.requests.clear()
+
+    plan = preview(cluster, *bodies)
+
+    reads = [path for method, path in server.requests if method == "GET" and "/settings-" in path]
+    assert (plan.changes, reads) == ((), [])
+
+
+def test_who_may_not_list_reads_one_by_one(cluster: Cluster, server: FakeApiServer) -> None:
+    """A list is a saving, and no demand on the account."""
+    bodies = [config_map(f"settings-{number}", a="b") for number in range(6)]
+    deploy(cluster, *bodies)
+    denied = {"kind": "Status", "apiVersion": "v1", "reason": "Forbidden", "code": 403}
+    server.faults = [
+        Fault(status=403, body=json.dumps(denied).encode(), only="GET", path="shop/configmaps")
+    ]
+
+    plan = preview(cluster, *bodies)
+
+    assert plan.changes == ()
