@@ -265,7 +265,14 @@ def test_who_may_not_list_reads_one_by_one(cluster: Cluster, server: FakeApiServ
     """A list is a saving, and no demand on the account."""
     bodies = [config_map(f"settings-{number}", a="b") for number in range(6)]
     deploy(cluster, *bodies)
-    denied = {"kind": "Status", "apiVersion": "v1", "reason": "Forbidden", "code": 403}
+    message = 'cannot list resource "configmaps" in API group "" in the namespace "shop"'
+    denied = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "reason": "Forbidden",
+        "code": 403,
+        "message": f'configmaps is forbidden: User "deployer" {message}',
+    }
     server.faults = [
         Fault(status=403, body=json.dumps(denied).encode(), only="GET", path="shop/configmaps")
     ]
