@@ -275,6 +275,8 @@ def _bad_headline(bad: Sequence[Result], rest: Sequence[Result]) -> str:
 
 
 def _kinds_of_good(results: Sequence[Result]) -> str:
+    if not any(result.plans for result in results):
+        return f"{counted(sum(result.objects for result in results), 'object')} checked, no error"
     quiet = sum(tone(result) is Tone.QUIET for result in results)
     return f"{len(results) - quiet} with changes" if quiet else "all with changes"
 

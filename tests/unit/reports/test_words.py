@@ -56,6 +56,13 @@ def test_environments_without_changes_are_one_sentence() -> None:
     assert words.headline(report(*quiet)) == "No environment changes"
 
 
+def test_many_environments_that_were_only_checked_have_no_changes() -> None:
+    """Nothing was compared, so nothing is called a change."""
+    checked = (replace(reviewed(environment=name), plans=()) for name in "abcd")
+
+    assert words.headline(report(*checked)) == "4 environments, 36 objects checked, no error"
+
+
 def test_a_danger_names_its_object_apart() -> None:
     """The object at a danger's start is an identity, which formats can set as code."""
     danger = f"{DATA} is deleted"
