@@ -16,6 +16,7 @@ from pipeline_gitops.inventories import Version
 from pipeline_gitops.plans import State
 from pipeline_gitops.ports import Stale
 from pipeline_gitops.targets.cluster import ClusterTarget
+from pipeline_gitops.targets.cluster.marks import MARKS, Mark
 from pipeline_gitops.views import Action
 from tests.contract.clusters import (
     OTHER,
@@ -455,6 +456,19 @@ def test_scaled_by_hand_is_set_back(cluster: Cluster) -> None:
     deploy(cluster, deployment("web", replicas=2))
 
     assert cluster.get("Deployment", "web")["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=lambda mark: mark.key)
+def test_what_another_tool_keeps_is_not_taken_over(cluster: Cluster, mark: Mark) -> None:
+    """Argo CD, Flux, Helm and the like would put it back: refused before any write, by name."""
+    kept = config_map("settings", color="blue")
+    kept["metadata"][mark.field] = {mark.key: "shop"}
+    cluster.create(kept, "other-tool")
+
+    plan = preview(cluster, config_map("settings", color="red"))
+
+    assert rules(plan) == ["kept-by-another-tool"]
+    assert mark.tool in said(plan)
 
 
 def test_member_of_another_inventory_is_refused(cluster: Cluster) -> None:

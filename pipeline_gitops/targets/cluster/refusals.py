@@ -4,6 +4,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kind
 from pipeline_gitops.manifests import Manifest
 from pipeline_gitops.targets.cluster.apis import Resource
+from pipeline_gitops.targets.cluster.marks import Mark
 from pipeline_gitops.targets.cluster.statuses import ApiError
 from pipeline_gitops.views import Refusal
 
@@ -37,6 +38,16 @@ def owned_elsewhere(id: ObjectId, target: str, mark: str) -> Refusal:
         rule="owned-elsewhere",
         message=f"{id} belongs to another inventory in {target} ({PART_OF}: {mark})",
         cure="take it out of the other environment first, or give it another name here",
+        id=id,
+    )
+
+
+def kept_by(id: ObjectId, target: str, mark: Mark) -> Refusal:
+    """An object of another tool, which would put it back at its next look."""
+    return Refusal(
+        rule="kept-by-another-tool",
+        message=f"{id} is kept by {mark.tool} in {target} ({mark.key})",
+        cure=f"take it out of {mark.tool} without deleting it, remove that mark, then deploy again",
         id=id,
     )
 

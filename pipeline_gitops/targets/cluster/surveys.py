@@ -19,7 +19,7 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import Manifest, ManifestSet, defined_kinds
 from pipeline_gitops.plans import FieldOwner, Sight, Survey
 from pipeline_gitops.ports import Clock
-from pipeline_gitops.targets.cluster import foresight, owners, refusals, threads
+from pipeline_gitops.targets.cluster import foresight, marks, owners, refusals, threads
 from pipeline_gitops.targets.cluster.apis import Apis, Resource
 from pipeline_gitops.targets.cluster.objects import Objects, is_terminating, version_of
 from pipeline_gitops.targets.cluster.refusals import PART_OF
@@ -104,7 +104,7 @@ class Surveyor:
         if resource.kind.namespaced != bool(id.namespace):
             return _refused(send, None, refusals.wrong_scope(id, resource, self._target))
         live = self._live(resource, id)
-        refusal = self._blocked(id, live)
+        refusal = self._blocked(send, live)
         if refusal:
             return _refused(send, live, refusal)
         return self._compared(send, resource, live)
@@ -184,7 +184,8 @@ class Surveyor:
             owners=decided,
         )
 
-    def _blocked(self, id: ObjectId, live: Body | None) -> Refusal | None:
+    def _blocked(self, send: Manifest, live: Body | None) -> Refusal | None:
+        id = send.id
         if live is None:
             return None
         if is_terminating(live):
@@ -192,7 +193,9 @@ class Surveyor:
         mark = text(live, "metadata", "labels", PART_OF)
         if mark and mark != self._apply_set:
             return refusals.owned_elsewhere(id, self._target, mark)
-        return None
+        # What we own already we keep: a mark that came later is drift.
+        keeper = None if id in self._members else marks.keeper(live, send.body)
+        return refusals.kept_by(id, self._target, keeper) if keeper else None
 
     def _is_scaled(self, id: ObjectId) -> bool:
         """Whether an autoscaler targets a workload, in the cluster or in the same set."""
