@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from urllib3 import PoolManager, ProxyManager
@@ -22,8 +22,11 @@ from urllib3 import PoolManager, ProxyManager
 from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.errors import UnreachableFault, UsageFault
 
+_T = TypeVar("_T")
+
 CONNECTIONS = 8
 FRESH_S = 60.0
+PLUGIN_S = 30.0  # a plugin asks an identity provider, or nobody will ever answer it
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 IN_CLUSTER = "in-cluster"
 
@@ -101,15 +104,26 @@ def _by_kubeconfig(path: str, wanted: str) -> Connection:
     context = _context(merged, wanted, path)
     user = _user(merged, context)
     configuration = Configuration()
-    with _readable(path), _unheard():
-        load_kube_config(
-            config_file=path,
-            context=context,
-            client_configuration=configuration,
-            persist_config=False,
+
+    def load() -> None:
+        with _readable(path), _unheard():
+            load_kube_config(
+                config_file=path,
+                context=context,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+
+    plugin = _plugin(user)
+    _in_time(load, plugin, context)
+    if plugin and not (configuration.api_key or configuration.cert_file):
+        # The package swallows a plugin's failure, and would go on as nobody.
+        raise UnreachableFault(
+            f"context {context}: the credential plugin {plugin} gave no credentials",
+            "run it by hand to see why, and log in with it; it must be on the PATH of the job",
         )
-    _check_plugin(user, configuration, context)
-    return _connection(configuration, context, _token_file(user))
+    read = partial(_in_time, partial(_packaged, configuration), plugin, context)
+    return _connection(configuration, context, _token_file(user), read)
 
 
 @contextmanager
@@ -182,16 +196,41 @@ def _user(merged: Any, context: str) -> Any:
     return found[0] if found else None
 
 
-def _check_plugin(user: Any, configuration: Any, context: str) -> None:
-    # The package swallows a plugin's failure, and would go on as nobody.
+def _plugin(user: Any) -> str:
+    """The command of the user's credential plugin; "" where there is none."""
     plugin = ((user.value.get("user") if user else None) or {}).get("exec")
-    if not plugin or configuration.api_key or configuration.cert_file:
-        return
-    command = plugin.get("command") if isinstance(plugin, Mapping) else ""
-    raise UnreachableFault(
-        f"context {context}: the credential plugin {command} gave no credentials",
-        "run it by hand to see why, and log in with it; it must be on the PATH of the job",
-    )
+    if not plugin:
+        return ""
+    return str(plugin.get("command") or "?") if isinstance(plugin, Mapping) else "?"
+
+
+def _in_time(work: Callable[[], _T], plugin: str, context: str) -> _T:
+    """What *work* gives. Raises UnreachableFault when a plugin that it runs does not answer.
+
+    The package starts plugins without a bound, and one that asks for a password waits for ever.
+    """
+    if not plugin:
+        return work()
+    done: list[_T] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)  # left behind, it does not keep us here
+    thread.start()
+    thread.join(PLUGIN_S)
+    if raised:
+        raise raised[0]
+    if not done:
+        raise UnreachableFault(
+            f"context {context}: the credential plugin {plugin} did not answer in {PLUGIN_S:g} s",
+            "run it by hand to see what it waits for; in a job it must not ask anything",
+        )
+    return done[0]
 
 
 def _token_file(user: Any) -> str:
@@ -225,16 +264,18 @@ def _in_cluster(environ: Mapping[str, str], service_account: str) -> Connection:
             f"this pod has no service account below {service_account}",
             "set automountServiceAccountToken, or KUBECONFIG to a kubeconfig file",
         ) from None
-    return _connection(configuration, IN_CLUSTER, token)
+    return _connection(configuration, IN_CLUSTER, token, partial(_packaged, configuration))
 
 
 # -- both ------------------------------------------------------------------------------------------
 
 
-def _connection(configuration: Any, context: str, token_file: str) -> Connection:
+def _connection(
+    configuration: Any, context: str, token_file: str, packaged: Callable[[], str]
+) -> Connection:
     server = str(configuration.host).rstrip("/")
     _check_scheme(server, context)
-    read = partial(_token, token_file) if token_file else partial(_packaged, configuration)
+    read = partial(_token, token_file) if token_file else packaged
     return Connection(
         context=context,
         server=server,

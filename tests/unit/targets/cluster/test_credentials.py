@@ -205,6 +205,17 @@ def test_failing_plugin(
     assert logging.getLogger().handlers == handlers
 
 
+def test_plugin_that_waits_for_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that does not answer ends the run in bounded time, by its name."""
+    monkeypatch.setattr(credentials, "PLUGIN_S", 0.2)
+    path = plugin(tmp_path, "exec sleep 2")
+
+    fault = fault_of(ClusterSpec(kubeconfig=path))
+
+    assert isinstance(fault, UnreachableFault)
+    assert f"{tmp_path}/plugin did not answer in 0.2 s" in fault.what
+
+
 def test_missing_plugin(tmp_path: Path) -> None:
     """A plugin that is not installed is named."""
     exec_ = {"apiVersion": "client.authentication.k8s.io/v1", "command": "cloud-login"}
