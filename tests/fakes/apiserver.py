@@ -102,6 +102,7 @@ class FakeApiServer:
         self.requests: list[tuple[str, str]] = []
         self.logs: dict[str, str] = {}
         self.stale: set[str] = set()
+        self.unlisted: set[str] = set()  # groups that are served, but not in discovery yet
         self.lock = threading.RLock()
         self._version = 100
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -197,7 +198,7 @@ class FakeApiServer:
                 "responseKind": {"group": "", "version": "", "kind": kind.kind},
                 "scope": "Namespaced" if kind.namespaced else "Cluster",
             }
-            if core == (not kind.group):
+            if core == (not kind.group) and kind.group not in self.unlisted:
                 groups.setdefault(kind.group, {}).setdefault(kind.version, []).append(resource)
         items = [
             {

@@ -60,11 +60,13 @@ class Surveyor:
         self._lock = Lock()
         self._desired = ManifestSet()
         self._members: frozenset[ObjectId] = frozenset()
+        self._defined = Kinds()  # by CustomResourceDefinitions of the set
         self._changing = Kinds()  # by CustomResourceDefinitions that the same deploy changes
 
     def survey(self, desired: ManifestSet, inventory: Inventory) -> Survey:
         """What differs. Raises UnreachableFault where the cluster does not say."""
         self._desired, self._members = desired, inventory.ids
+        self._defined = defined_kinds(manifest.document for manifest in desired.manifests)
         self._list(desired.manifests)
         first = [m for m in desired.manifests if m.id.group_kind == DEFINITION]
         rest = [m for m in desired.manifests if m.id.group_kind != DEFINITION]
@@ -103,7 +105,12 @@ class Surveyor:
             return self._unserved(send)
         if resource.kind.namespaced != bool(id.namespace):
             return _refused(send, None, refusals.wrong_scope(id, resource, self._target))
-        live = self._live(resource, id)
+        try:
+            live = self._live(resource, id)
+        except ApiError as error:
+            if not error.is_unserved:
+                raise
+            return self._unserved(send)
         refusal = self._blocked(send, live)
         if refusal:
             return _refused(send, live, refusal)
@@ -138,8 +145,16 @@ class Surveyor:
         return self._objects.read(resource, id) if listed is None else listed.get(id.name)
 
     def _resource(self, manifest: Manifest) -> Resource | None:
-        version = manifest.api_version.rpartition("/")[2]
-        return self._apis.resource(manifest.id.group, manifest.id.kind, version)
+        """Where an object is found: as the server says, else as the set itself defines its kind.
+
+        Discovery lags seconds behind a new definition while its objects are served already; taking
+        them for absent would plan to create what is there.
+        """
+        id, version = manifest.id, manifest.api_version.rpartition("/")[2]
+        kind = self._defined.get(*id.group_kind)
+        if kind and version in kind.versions and id.group not in self._apis.stale:
+            return self._apis.resource(id.group, id.kind, version) or Resource(kind, version)
+        return self._apis.resource(id.group, id.kind, version)
 
     def _sendable(self, body: Body) -> Body:
         """What is applied: the manifest with our mark, without what only the server may say."""
@@ -240,8 +255,7 @@ class Surveyor:
                 f"{self._target} does not know for now what API group {group} serves",
                 "see whether the API service of that group is available: kubectl get apiservices",
             )
-        defined = defined_kinds(m.document for m in self._desired.manifests)
-        kind = defined.get(*id.group_kind)
+        kind = self._defined.get(*id.group_kind)
         if kind and version in kind.versions:
             return _predicted(send, None, f"{id.kind}.{id.group} is defined by the same deploy")
         served = self._apis.kinds.get(*id.group_kind)

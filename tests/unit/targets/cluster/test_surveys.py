@@ -280,3 +280,14 @@ def test_who_may_not_list_reads_one_by_one(cluster: Cluster, server: FakeApiServ
     plan = preview(cluster, *bodies)
 
     assert plan.changes == ()
+
+
+def test_discovery_that_lags_behind_a_definition(cluster: Cluster, server: FakeApiServer) -> None:
+    """An instance whose kind is served, but not listed yet, is not taken for absent."""
+    objects = (definition(GROUP), widget(GROUP, "w"))
+    deploy(cluster, *objects)
+    server.unlisted = {GROUP}
+
+    plan = preview(cluster, *objects)
+
+    assert (plan.changes, plan.refusals) == ((), ())
