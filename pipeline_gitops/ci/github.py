@@ -160,7 +160,9 @@ def _text(node: Event, *path: str) -> str:
 # -- log language --------------------------------------------------------------------------------
 
 _SGR = r"\x1b\[[0-9;]*m"
-_COMMAND = re.compile(rf"(?m)^((?:[^\S\n]|\u200b|{_SGR})*):(?=:)")
+# Colours may stand anywhere in between: whoever takes them out of a log must not make a command.
+_COMMAND = re.compile(rf"(?m)^((?:[^\S\n]|\u200b|{_SGR})*):(?=(?:{_SGR})*:)")
+_OLD_COMMAND = re.compile(rf"(#(?:{_SGR})*#(?:{_SGR})*)\[")
 
 
 def neutral(text: str) -> str:
@@ -169,7 +171,7 @@ def neutral(text: str) -> str:
     The runner trims Unicode blanks and looks for `::` at a line's start, and for `##[` anywhere
     (https://github.com/actions/runner, ActionCommand.cs).
     """
-    return _COMMAND.sub(r"\1: ", text.replace("##[", "## ["))
+    return _COMMAND.sub(r"\1: ", _OLD_COMMAND.sub(r"\1 [", text))
 
 
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "notice"}

@@ -72,6 +72,8 @@ def live_commands(log: str) -> list[str]:
 @example(":::error::x")
 @example("\x1b[31m::error::x")
 @example("###[[error]")
+@example(":\x1b[31m::error::x")
+@example("#\x1b[31m#\x1b[0m[error]")
 def test_no_text_commands_githubs_runner(text: str) -> None:
     """Neither `::` at a line's start nor `##[` anywhere survives."""
     assert live_commands(ci.neutral(text, Vendor.GITHUB)) == []
