@@ -73,6 +73,8 @@ class Demo:
         REPORTS.mkdir()
         (REPOSITORY / ".gitignore").write_text("rendered/\n")
         git("init", "--quiet", "--initial-branch=main")
+        # Commands by hand in here then speak for the same repository as the jobs do.
+        git("remote", "add", "origin", "https://github.com/example/shop.git")
         commit("The shop")
         self.job("first-deploy", self.push_event(), expected=0, show=False)
 
