@@ -16,7 +16,7 @@ from pipeline_gitops.errors import Fault, RefusedFault, UsageFault
 from pipeline_gitops.git import Git
 from pipeline_gitops.inventories import Stamp
 from pipeline_gitops.pipeline import deploys, reviews
-from pipeline_gitops.pipeline.deploys import Order
+from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.pipeline.reviews import Prepared, Question
 from pipeline_gitops.plans import Confirmation
 from pipeline_gitops.ports import Target, Tree

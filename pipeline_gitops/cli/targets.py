@@ -35,6 +35,7 @@ def connect(session: Session, git: Git, environment: Environment) -> Target:
                 spec,
                 owner,
                 session.environ,
+                policy=environment.policy,
                 clock=session.clock,
                 deadline=session.deadline(environment),
             )

@@ -13,8 +13,10 @@ from pipeline_gitops.config.values import (
     Engine,
     EngineSpec,
     Environment,
+    FieldRule,
     Overlay,
     Policy,
+    Scope,
     TargetSpec,
 )
 
@@ -28,8 +30,10 @@ __all__ = [
     "Engine",
     "EngineSpec",
     "Environment",
+    "FieldRule",
     "Overlay",
     "Policy",
+    "Scope",
     "TargetSpec",
     "duration",
     "inside",

@@ -16,11 +16,23 @@ from pipeline_gitops.config.values import (
     Engine,
     EngineSpec,
     Environment,
+    FieldRule,
     Overlay,
     Policy,
+    Scope,
     TargetSpec,
 )
-from pipeline_gitops.documents import Body, Document, Json, at, mapping, read_value, text
+from pipeline_gitops.documents import (
+    Body,
+    Document,
+    Json,
+    at,
+    bodies,
+    items,
+    mapping,
+    read_value,
+    text,
+)
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
 
@@ -197,20 +209,48 @@ def _target(body: Body, document: Document, base: str) -> TargetSpec:
 
 def _policy(body: Body, document: Document, base: str) -> Policy:
     default = Policy()
-    timeout = default.timeout_s
-    written = text(body, "timeout")
-    if written:
-        try:
-            timeout = duration(written)
-        except ValueError as error:
-            place = document.locate(f"{base}/policy/timeout")
-            raise UsageFault(f"{place}: policy.timeout: {error}", _EDITOR_CURE) from None
+    where = f"{base}/policy"
     deletes = at(body, "maxDeletes")
+    object_timeout_s = _seconds(body, "objectTimeout", document, where)
     return Policy(
         prune=at(body, "prune") is not False,
         max_deletes=default.max_deletes if deletes is None else max_deletes(deletes),
-        timeout_s=timeout,
+        timeout_s=_seconds(body, "timeout", document, where) or default.timeout_s,
+        object_timeout_s=object_timeout_s,
+        retry_s=_seconds(body, "retry", document, where) or default.retry_s,
         wait=at(body, "wait") is not False,
+        replace=at(body, "replace") is True,
+        adopt_from=_words(body, "adoptFrom") or (),
+        field_owners=tuple(map(_field_rule, bodies(body, "fieldOwners"))),
+        scope=Scope(
+            namespaces=_words(body, "scope", "namespaces"),
+            cluster_kinds=_words(body, "scope", "clusterKinds"),
+        ),
+    )
+
+
+def _seconds(body: Body, key: str, document: Document, where: str) -> float | None:
+    written = text(body, key)
+    if not written:
+        return None
+    try:
+        return duration(written)
+    except ValueError as error:
+        place = document.locate(f"{where}/{key}")
+        raise UsageFault(f"{place}: policy.{key}: {error}", _EDITOR_CURE) from None
+
+
+def _words(body: Body, *path: str) -> tuple[str, ...] | None:
+    """A list of words as the schema has checked it; None where it is not written."""
+    return tuple(map(str, items(body, *path))) if at(body, *path) is not None else None
+
+
+def _field_rule(body: Body) -> FieldRule:
+    return FieldRule(
+        manager=text(body, "manager"),
+        decision=text(body, "decision"),
+        fields=_words(body, "fields") or ("*",),
+        kind=text(body, "kind"),
     )
 
 

@@ -70,13 +70,44 @@ class Deletes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRule:
+    """`policy.fieldOwners`: what to do about fields that *manager* owns.
+
+    *manager* and *fields* are patterns with `*`; *kind* is "Kind" or "Kind.group", "" = every one.
+    """
+
+    manager: str
+    decision: str  # "take" or "leave"
+    fields: tuple[str, ...] = ("*",)
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """`policy.scope`: where an environment may write. None: no limit.
+
+    *namespaces* are patterns with `*`; *cluster_kinds* are "Kind" or "Kind.group" of kinds without
+    namespaces.
+    """
+
+    namespaces: tuple[str, ...] | None = None
+    cluster_kinds: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What an environment's owner allows, and how long a deploy may take."""
 
     prune: bool = True
     max_deletes: Deletes = Deletes()
     timeout_s: float = 600.0
+    object_timeout_s: float | None = None  # how long one object may take to run; None: the whole
+    retry_s: float = 60.0  # how long one request is repeated while the server is busy or away
     wait: bool = True
+    replace: bool = False  # immutable fields may be changed by deleting and creating anew
+    adopt_from: tuple[str, ...] = ()  # tools whose objects may be taken over: "argocd", "helm" ...
+    field_owners: tuple[FieldRule, ...] = ()
+    scope: Scope = Scope()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

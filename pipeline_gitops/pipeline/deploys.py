@@ -7,49 +7,27 @@ the new plan must be included in the one that was shown.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 from pipeline_gitops.inventories import Inventory, Stamp
-from pipeline_gitops.pipeline import reviews, rollouts
+from pipeline_gitops.pipeline import executions, reviews, rollouts
+from pipeline_gitops.pipeline.executions import Execution, Order
 from pipeline_gitops.pipeline.reviews import Prepared
-from pipeline_gitops.plans import Change, Confirmation, Outcome, Plan, State, Survey
-from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target, Writing
+from pipeline_gitops.plans import Outcome, Plan, State, Survey
+from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target
 from pipeline_gitops.views import (
-    Action,
     CardView,
     FaultView,
     Refusal,
     Result,
-    RolloutView,
     WrittenView,
 )
 
 LOOK_BACK = timedelta(hours=1)  # the API server forgets events after one hour
 ATTEMPTS = 5  # a target that moves under us more often than this is being fought over
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What to deploy, and under which conditions."""
-
-    prepared: Prepared
-    stamp: Stamp
-    confirmation: Confirmation = Confirmation()
-    wait: bool = True
-    deadline: float = 0.0  # on the clock's elapsed seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """What came of a plan: writes, health, and what cut it short, if anything."""
-
-    outcomes: tuple[Outcome, ...] = ()
-    rollout: RolloutView | None = None
-    fault: Fault | None = None
 
 
 def deploy(
@@ -86,11 +64,11 @@ def _deploy(
             shown = plan
             result = _shown(result, plan, target.name, order.prepared)
         if refusals:
-            verdict = Verdict.PARTIAL if _may_stand(written) else Verdict.REFUSED
+            verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
             return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
         journal.say(_announcement(plan, target.name))
         try:
-            execution = _execute(order, target, plan, survey, clock, journal)
+            execution = executions.execute(order, target, plan, survey, clock, journal)
         except Stale:
             journal.say(f"{target.name} moved meanwhile, looking again")
             continue
@@ -104,7 +82,7 @@ def _deploy(
         message=f"{target.name} changed {ATTEMPTS} times while it was being deployed to",
         cure="let one deploy run at a time, and run this one again",
     )
-    verdict = Verdict.PARTIAL if _may_stand(written) else Verdict.REFUSED
+    verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
     return replace(result, refusals=(refusal,), written=_views(written), verdict=verdict)
 
 
@@ -160,104 +138,6 @@ def _announcement(plan: Plan, target: str) -> str:
     return f"{target}: {len(plan.changes)} changes, {len(plan.unchanged)} objects are as wanted"
 
 
-def _execute(
-    order: Order, target: Target, plan: Plan, survey: Survey, clock: Clock, journal: Journal
-) -> Execution:
-    """Claim, write, watch, prune, settle. Raises Stale where claim or settling lost a race."""
-    if not plan.changes and _is_recorded(survey, order):
-        # Whether it runs is still a question: green means running.
-        return Execution(rollout=_rollout(order, target, clock, journal))
-    claimed = inventories.claimed(survey.inventory, order.stamp, plan.ids)
-    with target.claim(claimed) as writing:
-        execution = _write(order, target, plan, writing, clock, journal)
-        if execution.fault or not _all_done(execution.outcomes):
-            return execution  # the claim stays: it names everything that may have been written
-        try:
-            writing.settle(_settled(claimed, order.stamp, survey, execution.outcomes))
-        except Fault as fault:
-            if target.runtime is None:
-                raise  # a branch is pushed when it settles, so nothing is written yet
-            return replace(execution, fault=fault)
-    return execution
-
-
-def _is_recorded(survey: Survey, order: Order) -> bool:
-    inventory = survey.inventory
-    nothing_to_forget = not survey.gone and inventory.claim is None
-    return nothing_to_forget and inventory.stamp == order.stamp
-
-
-def _write(
-    order: Order, target: Target, plan: Plan, writing: Writing, clock: Clock, journal: Journal
-) -> Execution:
-    """Writes wave by wave up to the first thing that was not done, watches, prunes when healthy."""
-    outcomes: list[Outcome] = []
-    rollout: RolloutView | None = None
-    try:
-        for wave in plans.waves(plan):
-            _apply(wave, writing, outcomes, clock, journal)
-            if not _all_done(outcomes):
-                return Execution(outcomes=tuple(outcomes))
-            _await(wave, order, target, clock, journal)
-        rollout = _rollout(order, target, clock, journal)
-        if rollout is None or rollouts.healthy(rollout):
-            for wave in plans.pruning(plan):
-                _apply(wave, writing, outcomes, clock, journal)
-                if not _all_done(outcomes):
-                    break
-    except Fault as fault:
-        return Execution(outcomes=tuple(outcomes), rollout=rollout, fault=fault)
-    return Execution(outcomes=tuple(outcomes), rollout=rollout)
-
-
-def _apply(
-    wave: Sequence[Change],
-    writing: Writing,
-    outcomes: list[Outcome],
-    clock: Clock,
-    journal: Journal,
-) -> None:
-    """Adds the wave's outcomes one by one: what is written stays known, whatever ends the wave."""
-    clock.sleep(0)  # no new wave once we were asked to stop
-    with closing(writing.apply(wave)) as stream:
-        for outcome in stream:
-            outcomes.append(outcome)
-            journal.say(f"{outcome.action.value} {outcome.id}: {_said(outcome)}")
-
-
-def _await(
-    wave: Sequence[Change], order: Order, target: Target, clock: Clock, journal: Journal
-) -> None:
-    """Waits for what the next wave cannot be sent without: namespaces and definitions."""
-    awaited = [change.id for change in wave if change.id.kind in plans.AWAITED]
-    if not awaited or target.runtime is None:
-        return
-    rollouts.watch(target.runtime, awaited, clock=clock, deadline=order.deadline, journal=journal)
-
-
-def _rollout(order: Order, target: Target, clock: Clock, journal: Journal) -> RolloutView | None:
-    if target.runtime is None or not order.wait:
-        return None
-    return rollouts.watch(
-        target.runtime,
-        order.prepared.set.ids,
-        clock=clock,
-        deadline=order.deadline,
-        journal=journal,
-    )
-
-
-def _settled(
-    claimed: Inventory, stamp: Stamp, survey: Survey, outcomes: Iterable[Outcome]
-) -> Inventory:
-    outcomes = tuple(outcomes)
-    receipts = {**dict(survey.receipts), **{outcome.id: outcome.receipt for outcome in outcomes}}
-    deleted = {outcome.id for outcome in outcomes if outcome.action is Action.DELETE}
-    return inventories.settled(
-        claimed, stamp, receipts=receipts, gone=frozenset(deleted) | survey.gone
-    )
-
-
 def _finished(
     result: Result,
     target: Target,
@@ -269,8 +149,8 @@ def _finished(
     result = replace(result, written=_views(written), rollout=rollout)
     if execution.fault:
         return _cut_short(result, execution.fault, written)
-    if not _all_done(execution.outcomes):
-        verdict = Verdict.PARTIAL if _may_stand(written) else Verdict.REFUSED
+    if not executions.all_done(execution.outcomes):
+        verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
         return replace(result, verdict=verdict)
     if rollout is None or rollouts.healthy(rollout):
         return result
@@ -283,7 +163,7 @@ def _finished(
 
 
 def _cut_short(result: Result, fault: Fault, written: Sequence[Outcome]) -> Result:
-    if isinstance(fault, InterruptedFault) or not _may_stand(written):
+    if isinstance(fault, InterruptedFault) or not executions.may_stand(written):
         return reviews.failed(result, fault)
     # Part of the plan stands: that is what the exit code must say, whatever broke afterwards.
     said = FaultView(message=fault.what, cure=fault.cure, verdict=Verdict.PARTIAL)
@@ -300,16 +180,3 @@ def _views(outcomes: Iterable[Outcome]) -> tuple[WrittenView, ...]:
         )
         for outcome in outcomes
     )
-
-
-def _all_done(outcomes: Iterable[Outcome]) -> bool:
-    return all(outcome.state is State.DONE for outcome in outcomes)
-
-
-def _may_stand(outcomes: Iterable[Outcome]) -> bool:
-    """Whether part of a plan is, or may be, in the target."""
-    return any(outcome.state in (State.DONE, State.UNKNOWN) for outcome in outcomes)
-
-
-def _said(outcome: Outcome) -> str:
-    return f"{outcome.state.value}: {outcome.message}" if outcome.message else outcome.state.value

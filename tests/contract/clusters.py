@@ -11,7 +11,7 @@ import urllib3
 
 from pipeline_gitops import inventories, manifests, plans, ports
 from pipeline_gitops.cli.clocks import SystemClock
-from pipeline_gitops.config import ClusterSpec
+from pipeline_gitops.config import ClusterSpec, Policy
 from pipeline_gitops.documents import Document
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.inventories import Owner, Stamp
@@ -69,6 +69,7 @@ class Cluster:
         token: str = "",
         url: str = "",
         clock: ports.Clock | None = None,
+        policy: Policy | None = None,
         **spec: str,
     ) -> ClusterTarget:
         """The environment's target, as a job connects to it."""
@@ -78,6 +79,7 @@ class Cluster:
             ClusterSpec(kubeconfig=self.kubeconfig(token=token, url=url), **wanted),
             owner,
             {},
+            policy=policy or Policy(),
             clock=clock,
             deadline=clock.elapsed() + 60,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline_gitops import diffs, inventories, plans
-from pipeline_gitops.config import ClusterSpec
+from pipeline_gitops.config import ClusterSpec, Policy
 from pipeline_gitops.documents import at
 from pipeline_gitops.errors import RefusedFault, UnreachableFault, UsageFault
 from pipeline_gitops.ids import ObjectId
@@ -661,7 +661,7 @@ def test_wrong_context(cluster: Cluster) -> None:
     spec = ClusterSpec(kubeconfig=cluster.kubeconfig(), context="tset")
 
     with pytest.raises(UsageFault) as fault:
-        ClusterTarget(spec, OWNER, {}, clock=FakeClock(), deadline=60)
+        ClusterTarget(spec, OWNER, {}, policy=Policy(), clock=FakeClock(), deadline=60)
 
     assert "did you mean test" in fault.value.cure
 

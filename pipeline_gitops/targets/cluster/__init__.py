@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
-from pipeline_gitops.config import ClusterSpec
+from pipeline_gitops.config import ClusterSpec, Policy
 from pipeline_gitops.errors import Fault, RefusedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Owner, Version
@@ -15,6 +15,7 @@ from pipeline_gitops.targets.cluster import applysets, credentials
 from pipeline_gitops.targets.cluster.apis import Apis, discover
 from pipeline_gitops.targets.cluster.applysets import Parent
 from pipeline_gitops.targets.cluster.objects import Objects
+from pipeline_gitops.targets.cluster.settings import Setting
 from pipeline_gitops.targets.cluster.statuses import ApiError
 from pipeline_gitops.targets.cluster.surveys import Surveyor
 from pipeline_gitops.targets.cluster.transport import Transport
@@ -41,11 +42,13 @@ class ClusterTarget:
         owner: Owner,
         environ: Mapping[str, str],
         *,
+        policy: Policy,
         clock: Clock,
         deadline: float,
     ) -> None:
         connection = credentials.connect(spec, environ=environ)
         self._name = f"cluster {connection.context}"
+        self._policy = policy
         self._clock = clock
         self._transport = Transport(connection, clock, deadline)
         self._objects = Objects(self._transport)
@@ -89,14 +92,18 @@ class ClusterTarget:
             self._served = None  # what was written since may have brought kinds
         self._surveyed = True
         self._defined = defined_kinds(manifest.document for manifest in desired.manifests)
-        surveyor = Surveyor(
-            self._objects,
-            self._apis(),
-            self._clock,
+        setting = Setting(
+            objects=self._objects,
+            apis=self._apis(),
+            clock=self._clock,
+            policy=self._policy,
             apply_set=applysets.set_id(self._parent.id),
             target=self._name,
+            desired=desired,
+            inventory=inventory,
+            defined=self._defined,
         )
-        survey = surveyor.survey(desired, inventory)
+        survey = Surveyor(setting).survey()
         self._namespaces = {
             sight.id: sight
             for sight in survey.sights

@@ -12,7 +12,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Claim, Inventory, Member, Stamp
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.pipeline import deploys
-from pipeline_gitops.pipeline.deploys import Order
+from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.plans import Confirmation
 from pipeline_gitops.views import Finding, Result

@@ -1,0 +1,6 @@
+"""What annotations of an object say about how to deploy it: a file for each tool that has some."""
+
+from pipeline_gitops.hints.ours import PREFIX, of
+from pipeline_gitops.hints.values import Hints, Hook, HookDelete, HookPhase
+
+__all__ = ["PREFIX", "Hints", "Hook", "HookDelete", "HookPhase", "of"]
