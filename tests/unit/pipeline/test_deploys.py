@@ -278,7 +278,9 @@ def test_what_has_failed_is_not_waited_for() -> None:
     """A failed rollout ends at once, not at the deadline."""
     failed = {
         "observedGeneration": 1,
-        "conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}],
+        "conditions": [
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+        ],
     }
     target, clock = running(failed)
 
