@@ -16,6 +16,8 @@ from tests.cluster.api import Api, ApiError
 from tests.cluster.controlplane import CURRENT_LOG, PREVIOUS_LOG, ControlPlane
 
 FATE = "pipeline-gitops.test/fate"
+REASON, MESSAGE = "pipeline-gitops.test/reason", "pipeline-gitops.test/message"
+EXIT_CODE = "pipeline-gitops.test/exit-code"
 READY_AFTER = "pipeline-gitops.test/ready-after"
 PATIENCE_S = 20.0
 COLLECTIONS = {
@@ -194,6 +196,42 @@ def test_fate_never_ready(control_plane: ControlPlane, namespace: str) -> None:
     assert "running" in container["state"]
     assert container["ready"] is False
     assert not has_condition("Ready")(found["status"])
+
+
+def test_fate_waits(control_plane: ControlPlane, namespace: str) -> None:
+    """A pod of this fate waits for the reason that it names."""
+    said = {REASON: "CreateContainerConfigError", MESSAGE: 'secret "keys" not found'}
+    path = create_pod(control_plane.admin, namespace, **{FATE: "waits"}, **said)
+
+    found = wait_for(
+        control_plane.admin, path, lambda status: bool(status.get("containerStatuses"))
+    )
+
+    (container,) = found["status"]["containerStatuses"]
+    assert container["state"]["waiting"] == {"reason": said[REASON], "message": said[MESSAGE]}
+
+
+def test_fate_exits(control_plane: ControlPlane, namespace: str) -> None:
+    """A pod of this fate crashes again and again with the exit code that it names."""
+    path = create_pod(control_plane.admin, namespace, **{FATE: "exits", EXIT_CODE: "127"})
+
+    found = wait_for(
+        control_plane.admin, path, lambda status: bool(status.get("containerStatuses"))
+    )
+
+    (container,) = found["status"]["containerStatuses"]
+    assert container["lastState"]["terminated"]["exitCode"] == 127
+    assert container["restartCount"] == 3
+
+
+def test_fate_recovers(control_plane: ControlPlane, namespace: str) -> None:
+    """A pod of this fate is ready after two crashes."""
+    path = create_pod(control_plane.admin, namespace, **{FATE: "recovers"})
+
+    found = wait_for(control_plane.admin, path, has_condition("Ready"))
+
+    (container,) = found["status"]["containerStatuses"]
+    assert container["restartCount"] == 2
 
 
 def test_fate_of_a_job(control_plane: ControlPlane, namespace: str) -> None:
