@@ -3,9 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from pipeline_gitops.masks import Sealed
+from pipeline_gitops.reports.codequality import codequality
+from pipeline_gitops.reports.html import html
 from pipeline_gitops.reports.jsons import SCHEMA, from_json, to_json
+from pipeline_gitops.reports.junit import junit
 from pipeline_gitops.reports.markdown import markdown, summary
 from pipeline_gitops.reports.plain import manifests, sentence, table
+from pipeline_gitops.reports.sarif import sarif
 from pipeline_gitops.reports.shown import Shown
 from pipeline_gitops.reports.terminal import terminal
 
@@ -16,8 +20,12 @@ def _text(report: Sealed) -> Shown:
 
 # What `--report KIND=PATH` can write.
 KINDS: Mapping[str, Callable[[Sealed], Shown]] = {
+    "codequality": codequality,
+    "html": html,
     "json": to_json,
+    "junit": junit,
     "markdown": markdown,
+    "sarif": sarif,
     "text": _text,
 }
 

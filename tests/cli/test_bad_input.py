@@ -269,7 +269,7 @@ def test_no_target(repository: Repository, call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "report", ["html=x.html", "json", "json=", "json=missing/folder.json", "json=."]
+    "report", ["pdf=x.pdf", "json", "json=", "json=missing/folder.json", "json=."]
 )
 def test_a_report_that_cannot_be_written(repository: Repository, call: Call, report: str) -> None:
     """Exit code 2 before any work."""

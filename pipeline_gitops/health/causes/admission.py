@@ -24,6 +24,7 @@ _RANGE = re.compile(
 )
 _SHORT = re.compile(r"(?P<nodes>\d+) Insufficient (?P<resource>[\w./-]*\w)")
 _TAINT = re.compile(r"untolerated taint(?:\(s\)|s)? ?\{?(?P<taint>[^},]*)")
+_NOT_CREATED = "pods cannot be created: "
 # The cluster autoscaler's and Karpenter's events about pods that wait for a node of theirs.
 SCALING_UP = frozenset({"TriggeredScaleUp", "Nominated"})
 
@@ -37,64 +38,73 @@ def refused(happenings: Sequence[Happening], namespace: str, wanted: Wanted) -> 
 
 def creating(message: str, namespace: str, wanted: Wanted) -> Cause:
     """One FailedCreate message as a cause."""
+    for recognise in (_quota, _webhook, _rules):
+        found = recognise(message)
+        if found:
+            return found
+    reference = missing(message, namespace, wanted)
+    if reference:
+        return _final(reference.rule, reference.sentence, reference.cure)
+    # "Error creating: pods "x-" is forbidden: why"
+    said = message.removeprefix("Error creating: ")
+    final = "is forbidden" in said or "is invalid" in said
+    return Cause(rule="pods-not-created", sentence=f"{_NOT_CREATED}{said}", final=final)
+
+
+def _quota(message: str) -> Cause | None:
     quota = _QUOTA.search(message)
     if quota:
         return _final(
             "quota",
-            f"pods cannot be created: quota {quota['quota']} allows {quota['limit']}, "
-            f"{quota['used']} is used, this needs {quota['asked']}",
+            f"quota {quota['quota']} allows {quota['limit']}, {quota['used']} is used, "
+            f"this needs {quota['asked']}",
             "raise the quota, or ask for less",
         )
     unset = _UNSET.search(message)
     if unset:
         return _final(
             "quota",
-            f"pods cannot be created: quota {unset['quota']} wants {unset['fields']} to be set",
+            f"quota {unset['quota']} wants {unset['fields']} to be set",
             "set them in resources of every container",
         )
+    return None
+
+
+def _webhook(message: str) -> Cause | None:
     calling = _CALLING.search(message)
     if calling:
         return Cause(
             rule="webhook-down",
-            sentence=f"pods cannot be created: admission webhook {calling['name']} does not answer",
+            sentence=f"{_NOT_CREATED}admission webhook {calling['name']} does not answer",
             cure="see whether the workload behind that webhook runs",
         )
     denied = _DENIED.search(message)
     if denied:
+        why = denied["why"] or "without a reason"
         return _final(
             "webhook-denied",
-            f"pods cannot be created: admission webhook {denied['name']} denies it: "
-            f"{denied['why'] or 'without a reason'}",
+            f"admission webhook {denied['name']} denies it: {why}",
             "change what it objects to",
         )
+    return None
+
+
+def _rules(message: str) -> Cause | None:
     security = _SECURITY.search(message)
     if security:
         return _final(
             "pod-security",
-            f"pods cannot be created: they violate Pod Security level {security['level']}: "
-            f"{security['why']}",
+            f"they violate Pod Security level {security['level']}: {security['why']}",
             "set what it names in securityContext",
         )
     limits = _RANGE.search(message)
     if limits:
         return _final(
             "limit-range",
-            f"pods cannot be created: {limits['what']} {limits['resource']} per {limits['per']} "
-            f"is {limits['limit']}",
+            f"{limits['what']} {limits['resource']} per {limits['per']} is {limits['limit']}",
             "change resources of the containers",
         )
-    reference = missing(message, namespace, wanted)
-    if reference:
-        return _final(
-            reference.rule, f"pods cannot be created: {reference.sentence}", reference.cure
-        )
-    # "Error creating: pods "x-" is forbidden: why"
-    said = message.removeprefix("Error creating: ")
-    return Cause(
-        rule="pods-not-created",
-        sentence=f"pods cannot be created: {said}",
-        final="is forbidden" in said or "is invalid" in said,
-    )
+    return None
 
 
 def unplaced(pod: Body, happenings: Sequence[Happening], wanted: Wanted) -> Iterator[Cause]:
@@ -159,5 +169,5 @@ def unmounted(happenings: Sequence[Happening], namespace: str, wanted: Wanted) -
             )
 
 
-def _final(rule: str, sentence: str, cure: str) -> Cause:
-    return Cause(rule=rule, sentence=sentence, final=True, cure=cure)
+def _final(rule: str, why: str, cure: str) -> Cause:
+    return Cause(rule=rule, sentence=f"{_NOT_CREATED}{why}", final=True, cure=cure)

@@ -1,21 +1,34 @@
 """What `--report KIND=PATH` knows, and the texts that need no report."""
 
+from dataclasses import replace
+
 from pipeline_gitops import reports
-from tests.unit.reports.samples import change, report, reviewed
+from pipeline_gitops.ids import Place
+from pipeline_gitops.views import Finding
+from tests.unit.reports.samples import API, change, report, reviewed
 
 
 def test_the_kinds_are_those_that_are_built() -> None:
     """A kind that is planned only is a usage error of the caller, not an empty file."""
-    assert set(reports.KINDS) == {"json", "markdown", "text"}
+    assert set(reports.KINDS) == {
+        "codequality",
+        "html",
+        "json",
+        "junit",
+        "markdown",
+        "sarif",
+        "text",
+    }
 
 
 def test_every_kind_makes_a_text() -> None:
     """A kind is a function of the sealed report alone."""
-    shown = report(reviewed(change()))
+    found = Finding(rule="schema", message="wrong", place=Place("api.yaml", 1), id=API)
+    shown = report(replace(reviewed(change()), findings=(found,)))
 
     texts = [make(shown) for make in reports.KINDS.values()]
 
-    assert all("Deployment" in text for text in texts)
+    assert all("Deployment" in text or "api.yaml" in text for text in texts)
 
 
 def test_a_table_is_aligned_and_harmless() -> None:
