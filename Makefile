@@ -47,9 +47,11 @@ format: $(VENV)/development ## Formats the code.
 
 bench: $(VENV)/development ## Measures against peers, in one run, as ratios.
 	@$(BIN)/python benchmarks/startup.py
+	@PLOT="$(PLOT)" HELM="$(HELM)" $(BIN)/python benchmarks/deploys.py
 
-soak: $(VENV)/development ## Long campaigns of the property tests.
+soak: $(VENV)/development ## Long campaigns: property tests, then faults, kills and races on a cluster.
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/property
+	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/campaigns
 
 cluster: $(VENV)/development ## Starts the tests' control plane to play with.
 	@$(BIN)/python tests/cluster/__main__.py

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline_gitops import documents
 from pipeline_gitops.documents import Body, Json, at, items, mapping, text
-from pipeline_gitops.manifests import LAST_APPLIED, is_secret
+from pipeline_gitops.manifests import EPOCH, FENCE, LAST_APPLIED, is_secret
 
 # Fields of metadata that the server fills in.
 _SERVER_FIELDS = frozenset(
@@ -25,10 +25,12 @@ _SERVER_FIELDS = frozenset(
         "uid",
     }
 )
-# Written by controllers, or by client-side apply (a whole copy of the object, Secret data
-# included).
+# Written by controllers, by client-side apply (a whole copy of the object, Secret data included),
+# or by a deploy to keep others from writing.
 _NOISY_ANNOTATIONS = frozenset(
     {
+        EPOCH,
+        FENCE,
         LAST_APPLIED,
         "deployment.kubernetes.io/revision",
         "deprecated.daemonset.template.generation",

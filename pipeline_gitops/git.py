@@ -168,6 +168,18 @@ class Git:
                 changed.add(next(entries))  # a rename: the old name follows
         return tuple(sorted(changed))
 
+    def tracks(self, path: str) -> bool:
+        """Whether a file came with the repository's commits, itself or as a symbolic link."""
+        folder, name = os.path.split(os.path.abspath(path))
+        root = os.path.realpath(self.root)
+        for place in (os.path.join(os.path.realpath(folder), name), os.path.realpath(path)):
+            inside = os.path.relpath(place, root)
+            if inside.partition(os.sep)[0] == os.pardir:
+                continue
+            if not self._run("ls-files", "--error-unmatch", "--", f":(literal){inside}").code:
+                return True
+        return False
+
     def slug(self) -> str:
         """What the remote calls the repository ("group/name"); the folder's name without one."""
         done = self._run("remote", "get-url", REMOTE)

@@ -7,6 +7,7 @@ comes from Git ancestry, then from the forge's own counter, never from a clock.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import NewType
 
 from pipeline_gitops.ids import ObjectId
@@ -44,21 +45,36 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A deploy under way: who, and which objects it is about to write or delete."""
+    """A deploy under way: who, and which objects it is about to write or delete.
+
+    *inherited*: objects of earlier claims that nobody settled; those runs may still be alive.
+    """
 
     stamp: Stamp
     ids: tuple[ObjectId, ...] = ()
+    inherited: tuple[ObjectId, ...] = ()
+
+    @property
+    def all(self) -> frozenset[ObjectId]:
+        """Every object that this run, or one before it, may have written."""
+        return frozenset({*self.ids, *self.inherited})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What one environment owns in its target. *stamp* is None before the first deploy."""
+    """What one environment owns in its target. *stamp* is None before the first deploy.
+
+    *epoch* counts the claims and only ever grows. *held*: the revision that a rollback left ("" =
+    none); neither it nor what led to it is deployed again until somebody releases it.
+    """
 
     owner: Owner
     stamp: Stamp | None = None
     members: tuple[Member, ...] = ()
     history: tuple[Stamp, ...] = ()
     claim: Claim | None = None
+    epoch: int = 0
+    held: str = ""
     version: Version = Version("")
 
     @property
@@ -66,19 +82,39 @@ class Inventory:
         """The members' identities."""
         return frozenset(member.id for member in self.members)
 
+    @property
+    def newest(self) -> Stamp | None:
+        """The deploy that counts: the one under way, else the last that was finished."""
+        return self.claim.stamp if self.claim else self.stamp
 
-def claimed(inventory: Inventory, stamp: Stamp, ids: Iterable[ObjectId]) -> Inventory:
+
+def claimed(
+    inventory: Inventory, stamp: Stamp, ids: Iterable[ObjectId], *, held: str | None = None
+) -> Inventory:
     """The superset to write before the first object: members, and all that is about to change.
 
     Receipts of objects about to be written are cleared: until it is settled, nobody can know what a
-    killed run left there.
+    killed run left there. The objects of an unfinished claim are carried along. *held* None: as it
+    was.
     """
     touched = frozenset(ids)
-    kept = [member for member in inventory.members if member.id not in touched]
-    members = sorted([*kept, *(Member(id=id) for id in touched)], key=lambda member: member.id)
+    claim = claim_on(inventory, stamp, touched)
+    cleared = touched | frozenset(claim.inherited)
+    kept = [member for member in inventory.members if member.id not in cleared]
+    members = sorted([*kept, *(Member(id=id) for id in cleared)], key=lambda member: member.id)
     return replace(
-        inventory, members=tuple(members), claim=Claim(stamp=stamp, ids=tuple(sorted(touched)))
+        inventory,
+        members=tuple(members),
+        claim=claim,
+        epoch=inventory.epoch + 1,
+        held=inventory.held if held is None else held,
     )
+
+
+def claim_on(inventory: Inventory, stamp: Stamp, ids: Iterable[ObjectId]) -> Claim:
+    """The claim of a deploy that finds this inventory."""
+    earlier = inventory.claim.all if inventory.claim else frozenset()
+    return Claim(stamp=stamp, ids=tuple(sorted(ids)), inherited=tuple(sorted(earlier)))
 
 
 def settled(
@@ -99,14 +135,56 @@ def settled(
     return replace(inventory, stamp=stamp, members=members, history=history, claim=None)
 
 
-def superseded(recorded: Stamp | None, mine: Stamp, *, mine_is_ancestor: bool | None) -> bool:
-    """Whether the recorded deploy is newer than mine.
+class Relation(StrEnum):
+    """How one commit relates to another, in the words of Git forges."""
 
-    *mine_is_ancestor*: the commit of this run is a proper ancestor of the recorded one; None where
-    Git cannot tell (history rewritten, or not fetched). Then the forge's counter decides.
+    IDENTICAL = "identical"
+    AHEAD = "ahead"  # a proper descendant
+    BEHIND = "behind"  # a proper ancestor
+    DIVERGED = "diverged"
+    UNKNOWN = "unknown"  # one of them is not to be found, or the history is cut off
+
+
+class Precedence(StrEnum):
+    """Whether a deploy may go on, after the one that the target records."""
+
+    DUE = "due"
+    SUPERSEDED = "superseded"
+    UNDECIDED = "undecided"
+
+
+def precedence(recorded: Stamp | None, mine: Stamp, relation: Relation) -> Precedence:
+    """Whether my deploy comes after the recorded one. *relation*: my commit's to the recorded.
+
+    Where ancestry does not tell (branches, rewritten history), the forge's counter of runs does;
+    without two different counters nothing does.
     """
     if recorded is None or recorded.revision == mine.revision:
+        return Precedence.DUE
+    match relation:
+        case Relation.IDENTICAL | Relation.AHEAD:
+            return Precedence.DUE
+        case Relation.BEHIND:
+            return Precedence.SUPERSEDED
+        case Relation.DIVERGED | Relation.UNKNOWN:
+            if not (recorded.sequence and mine.sequence) or recorded.sequence == mine.sequence:
+                return Precedence.UNDECIDED
+            newer = mine.sequence > recorded.sequence
+            return Precedence.DUE if newer else Precedence.SUPERSEDED
+
+
+def is_held(held: str, mine: Stamp, relation: Relation) -> bool:
+    """Whether a rollback stands against my deploy. *relation*: my commit's to the held one.
+
+    A commit beside the held one does not bring it back; where nobody can tell, it might.
+    """
+    if not held:
         return False
-    if mine_is_ancestor is not None:
-        return mine_is_ancestor
-    return bool(recorded.sequence and mine.sequence and mine.sequence < recorded.sequence)
+    stands = (Relation.IDENTICAL, Relation.BEHIND, Relation.UNKNOWN)
+    return mine.revision == held or relation in stands
+
+
+def rolled_back(inventory: Inventory, revision: str) -> str:
+    """What is held once *revision* is deployed by a rollback: the newest that was left."""
+    left = inventory.held or (inventory.newest.revision if inventory.newest else "")
+    return "" if left == revision else left

@@ -18,6 +18,11 @@ from pipeline_gitops.views import Finding, Severity
 # Written by client-side apply: holds a whole copy of the object, Secret data included.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+# Annotations that a cluster target writes on live objects, never part of what somebody wants: which
+# claim the last write was made under, and which claim an earlier run was fenced off by.
+EPOCH = "pipeline-gitops.dev/epoch"
+FENCE = "pipeline-gitops.dev/fence"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
@@ -164,12 +169,43 @@ def secret_values(body: Body) -> Iterator[str]:
                 continue  # not base64, or binary: only its written form can show up in a text
 
 
+def vanishes(body: Body) -> bool:
+    """Whether Kubernetes deletes the object by itself once it is finished.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
+    """
+    is_job = (group_of(text(body, "apiVersion")), text(body, "kind")) == ("batch", "Job")
+    return is_job and isinstance(at(body, "spec", "ttlSecondsAfterFinished"), int)
+
+
 def without_status(manifest: Manifest) -> Manifest:
     """The manifest without what only a controller may say (kubectl would send it to no effect)."""
     if "status" not in manifest.body:
         return manifest
     body = {key: value for key, value in manifest.body.items() if key != "status"}
     return replace(manifest, body=body)
+
+
+def ignored_status(set_: ManifestSet) -> tuple[Finding, ...]:
+    """A notice for each kind of which some have a status: only a controller may say that."""
+    having: dict[tuple[str, str], list[Manifest]] = {}
+    for manifest in set_.manifests:
+        if manifest.body.get("status"):
+            having.setdefault(manifest.id.group_kind, []).append(manifest)
+    return tuple(
+        Finding(
+            rule="status-ignored",
+            message=f"the status of {first.id}"
+            + (f" and of {len(rest)} more {first.id.kind}" if rest else "")
+            + " is ignored: only a controller may write it",
+            cure="remove it from the manifest",
+            severity=Severity.NOTICE,
+            place=first.document.locate("/status"),
+            pointer="/status",
+            id=first.id,
+        )
+        for first, *rest in having.values()
+    )
 
 
 def unknown_scope(

@@ -15,7 +15,7 @@ from typing import Protocol
 from pipeline_gitops.config import Overlay
 from pipeline_gitops.documents import Body, Document
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.inventories import Inventory
+from pipeline_gitops.inventories import Inventory, Relation
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Change, Outcome, Survey
@@ -168,6 +168,10 @@ class Writing(Protocol):
         """Records the finished deploy. Raises Stale."""
         ...
 
+    def retire(self) -> None:
+        """Deletes the inventory, once nothing is left of what it lists. Raises Stale."""
+        ...
+
 
 class Target(ReadTarget, Protocol):
     """A target that can be written, under a claim only."""
@@ -280,6 +284,10 @@ class Forge(Protocol):
 
     def set_status(self, status: CommitStatus) -> None:
         """Sets a commit status; an equal one that stands already is fine."""
+        ...
+
+    def compare(self, base: str, head: str) -> Relation:
+        """How commit *head* relates to commit *base*; unknown where the forge lacks one of them."""
         ...
 
 

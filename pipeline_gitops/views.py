@@ -140,6 +140,26 @@ class FaultView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeployView:
+    """One deploy that a target remembers."""
+
+    revision: str
+    sequence: int = 0
+    run_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryView:
+    """What a target records of an environment. *claimed*: the deploy that is not finished."""
+
+    deployed: DeployView | None = None
+    claimed: DeployView | None = None
+    claimed_objects: int = 0
+    held: str = ""  # the revision that a rollback holds back
+    history: tuple[DeployView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What happened with one environment."""
 
@@ -155,6 +175,7 @@ class Result:
     written: tuple[WrittenView, ...] = ()
     rollout: RolloutView | None = None
     cards: tuple[CardView, ...] = ()
+    inventory: InventoryView | None = None  # only where somebody asked for it
     fault: FaultView | None = None
     verdict: Verdict = Verdict.OK
 

@@ -78,6 +78,7 @@ def test_the_wheel_holds_schemas_and_templates(tmp_path: Path) -> None:
         "pipeline_gitops/_schemas/report.schema.json",
         "pipeline_gitops/_schemas/kubernetes/kinds.json",
         "pipeline_gitops/_ci_templates/gitlab/pipeline.yml",
+        "pipeline_gitops/health/rules/cert-manager.io.yaml",
         "pipeline_gitops/py.typed",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]

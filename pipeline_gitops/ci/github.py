@@ -31,7 +31,8 @@ def detect(environ: Mapping[str, str], read_text: Callable[[str], str]) -> CICon
     token, token_name = variables.token(environ, _TOKENS)
     return CIContext(
         vendor=Vendor.GITHUB,
-        forge=ForgeKind.GITHUB,
+        # Gitea's and Forgejo's own runners speak GitHub's language, and say who they are.
+        forge=ForgeKind.GITEA if _is_gitea(environ) else ForgeKind.GITHUB,
         api_url=environ.get("GITHUB_API_URL", ""),
         server_url=environ.get("GITHUB_SERVER_URL", ""),
         project=environ.get("GITHUB_REPOSITORY", ""),
@@ -49,6 +50,11 @@ def detect(environ: Mapping[str, str], read_text: Callable[[str], str]) -> CICon
         output_file=environ.get("GITHUB_OUTPUT", ""),
         **_by_event(environ, event),
     )
+
+
+def _is_gitea(environ: Mapping[str, str]) -> bool:
+    """https://docs.gitea.com/usage/actions/actions-variables, https://forgejo.org/docs/latest/user/actions/reference/#env"""
+    return "true" in (environ.get("GITEA_ACTIONS"), environ.get("FORGEJO_ACTIONS"))
 
 
 def _event(environ: Mapping[str, str], read_text: Callable[[str], str]) -> Event:

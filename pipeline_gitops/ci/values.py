@@ -18,6 +18,7 @@ class ForgeKind(StrEnum):
 
     GITHUB = "github"
     GITLAB = "gitlab"
+    GITEA = "gitea"
     NONE = "none"
 
 
@@ -72,5 +73,7 @@ class CIContext:
                 return f"{self.server_url}/{self.project}/blob/{revision}"
             case ForgeKind.GITLAB:
                 return f"{self.server_url}/{self.project}/-/blob/{revision}"
+            case ForgeKind.GITEA:
+                return f"{self.server_url}/{self.project}/src/commit/{revision}"
             case ForgeKind.NONE:
                 return ""

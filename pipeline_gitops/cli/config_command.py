@@ -10,7 +10,7 @@ from pipeline_gitops import reports
 from pipeline_gitops.cli import options
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.config import Config, Environment
+from pipeline_gitops.config import Config, Environment, Policy
 
 
 @click.group("config")
@@ -106,8 +106,34 @@ def _environment(
     seconds = f"{policy.timeout_s:g}s"
     yield f"{name}.policy.timeout", seconds, origin("/policy/timeout", "timeout")
     yield f"{name}.policy.wait", str(policy.wait).lower(), origin("/policy/wait")
+    for key, value, *flags in _limits(policy):
+        pointer = f"/policy/{key}".replace(".", "/")
+        yield f"{name}.policy.{key}", value, origin(pointer, *flags)
     branch = environment.branch or "the default branch"
     yield f"{name}.branch", branch, origin("/branch")
+
+
+def _limits(policy: Policy) -> Iterator[tuple[str, ...]]:
+    """What else a policy says, and the flag that may have said it."""
+    yield "retry", f"{policy.retry_s:g}s"
+    object_timeout_s = policy.object_timeout_s
+    yield (
+        "objectTimeout",
+        f"{object_timeout_s:g}s" if object_timeout_s is not None else "the whole timeout",
+    )
+    yield "replace", str(policy.replace).lower()
+    yield "adoptFrom", ", ".join(policy.adopt_from) or "none", "adopt_from"
+    rules = (
+        f"{rule.decision} {', '.join(rule.fields)} of {rule.manager}"
+        for rule in policy.field_owners
+    )
+    yield "fieldOwners", "; ".join(rules) or "the table alone"
+    scope = policy.scope
+    for key, allowed in (
+        ("scope.namespaces", scope.namespaces),
+        ("scope.clusterKinds", scope.cluster_kinds),
+    ):
+        yield key, "every one" if allowed is None else ", ".join(allowed) or "none"
 
 
 def _place(config: Config, pointer: str) -> str:

@@ -11,6 +11,7 @@ from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Config
 from pipeline_gitops.git import Git
+from pipeline_gitops.pipeline.executions import FORWARDS, Course
 from pipeline_gitops.ports import Tree
 from pipeline_gitops.views import Result
 
@@ -19,10 +20,25 @@ from pipeline_gitops.views import Result
 @click.option(
     "--allow-dirty", is_flag=True, help="Deploy the work tree, uncommitted changes included."
 )
+@click.option(
+    "--allow-diverged",
+    is_flag=True,
+    help="Deploy even where nothing tells whether this commit is newer than what is deployed.",
+)
+@click.option(
+    "--release", is_flag=True, help="Deploy even what a rollback holds, and lift the hold."
+)
 @click.option("--confirm-deletes", is_flag=True, help="Confirm dangerous and many deletes.")
 @click.option("--wait/--no-wait", default=None, help="Wait until it runs. Default: policy.wait.")
 @options.targeted
-def command(allow_dirty: bool, confirm_deletes: bool, wait: bool | None, **values: Any) -> int:
+def command(
+    allow_dirty: bool,
+    allow_diverged: bool,
+    release: bool,
+    confirm_deletes: bool,
+    wait: bool | None,
+    **values: Any,
+) -> int:
     """Makes the target hold what the environment renders.
 
     It deploys the commit, not the work tree: untracked and ignored files never count, and
@@ -43,7 +59,14 @@ def command(allow_dirty: bool, confirm_deletes: bool, wait: bool | None, **value
         if not allow_dirty:
             flows.refuse_uncommitted(git, config)
         results = deploy(
-            session, git, tree, config, revision=revision, confirm=confirm_deletes, wait=wait
+            session,
+            git,
+            tree,
+            config,
+            revision=revision,
+            confirm=confirm_deletes,
+            wait=wait,
+            course=Course(allow_diverged=allow_diverged, release=release),
         )
     made = publishing.report(session, "deploy", results=results, revision=revision)
     return publishing.publish(session, publishing.seal(session, made), files_wanted)
@@ -58,6 +81,7 @@ def deploy(
     revision: str,
     confirm: bool,
     wait: bool | None,
+    course: Course = FORWARDS,
 ) -> list[Result]:
     """Every chosen environment deployed out of *tree*."""
     chosen = sessions.chosen(session, config)
@@ -76,4 +100,5 @@ def deploy(
             )
             for environment in chosen
         },
+        course=course,
     )

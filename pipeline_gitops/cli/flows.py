@@ -6,21 +6,23 @@ A target that does not answer ends its own environment only; the others still ge
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipeline_gitops import forges
 from pipeline_gitops.ci import Trigger
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli import targets
 from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Config, DirectorySpec, Environment
 from pipeline_gitops.config import trusted as trust
-from pipeline_gitops.errors import Fault, RefusedFault, UsageFault
+from pipeline_gitops.errors import Fault, RefusedFault, ReportFault, UsageFault
 from pipeline_gitops.git import Git
-from pipeline_gitops.inventories import Stamp
+from pipeline_gitops.inventories import Relation, Stamp
 from pipeline_gitops.pipeline import deploys, reviews
-from pipeline_gitops.pipeline.executions import Order
+from pipeline_gitops.pipeline.executions import FORWARDS, Course, Order
 from pipeline_gitops.pipeline.reviews import Prepared, Question
+from pipeline_gitops.pipeline.successions import Compare
 from pipeline_gitops.plans import Confirmation
 from pipeline_gitops.ports import Target, Tree
-from pipeline_gitops.views import Result
+from pipeline_gitops.views import Result, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def deploy(
     stamp: Stamp,
     wait: bool | None,
     confirmation: Mapping[str, Confirmation],
+    course: Course = FORWARDS,
 ) -> list[Result]:
     """What became of each environment."""
     results = []
@@ -98,15 +101,35 @@ def deploy(
             confirmation=confirmation[environment.name],
             wait=environment.policy.wait if wait is None else wait,
             deadline=session.deadline(environment),
+            course=course,
         )
         target = connected.targets[environment.name]
         session.console.say(f"deploying {environment.name} to {target.name}")
         results.append(
             deploys.deploy(
-                order, target, repository=git, clock=session.clock, journal=session.console
+                order,
+                target,
+                repository=git,
+                clock=session.clock,
+                journal=session.console,
+                compare=comparison(session),
             )
         )
     return results
+
+
+def comparison(session: Session) -> Compare:
+    """Asks the forge how two commits relate, once that has to be asked at all."""
+
+    def compare(base: str, head: str) -> Relation:
+        try:
+            forge = forges.connect(session.context, pause=session.clock.sleep)
+            return forge.compare(base, head) if forge else Relation.UNKNOWN
+        except ReportFault as fault:
+            session.console.say(f"{fault.what}; {fault.cure}", Severity.WARNING)
+            return Relation.UNKNOWN
+
+    return compare
 
 
 def stamp(session: Session, revision: str) -> Stamp:

@@ -9,7 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline_gitops.config import BranchSpec, ClusterSpec, DirectorySpec, TargetSpec, duration
+from pipeline_gitops.config import (
+    TOOLS,
+    BranchSpec,
+    ClusterSpec,
+    DirectorySpec,
+    TargetSpec,
+    duration,
+    nearest,
+)
 from pipeline_gitops.errors import UsageFault
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,6 +40,8 @@ class Flags:
     timeout: str = ""
     reports: tuple[str, ...] = ()
     color: bool | None = None
+    adopt_from: tuple[str, ...] = ()
+    thorough: bool = False
 
     def timeout_s(self) -> float | None:
         """Seconds of --timeout, or None. Raises UsageFault."""
@@ -80,6 +90,19 @@ kubernetes_version = _option(
     "--kubernetes-version", default="", metavar="1.N", help="Version to validate against."
 )
 timeout = _option("--timeout", default="", metavar="DURATION", help="Bound of the whole command.")
+adopt_from = _option(
+    "--adopt-from",
+    default="",
+    metavar="TOOL[,TOOL]",
+    help=f"Take over objects of other tools: {', '.join(TOOLS)}.",
+)
+thorough = click.option(
+    "--thorough",
+    is_flag=True,
+    envvar=_variable("thorough"),
+    show_envvar=True,
+    help="Trust no record of earlier deploys: compare everything, look for what was forgotten.",
+)
 report = click.option(
     "--report",
     "reports",
@@ -94,7 +117,7 @@ color = click.option(
 )
 
 _BASIC = (repository, config, environment, kubernetes_version, report, color)
-_TARGET = (target, context, namespace, timeout)
+_TARGET = (target, context, namespace, timeout, adopt_from, thorough)
 
 
 def basic(command: Command) -> Command:
@@ -121,10 +144,24 @@ def flags(values: dict[str, Any]) -> Flags:
         environments=names,
         reports=tuple(values.pop("reports", ())),
         color=values.pop("color", None),
+        adopt_from=_tools(values.pop("adopt_from", "")),
+        thorough=bool(values.pop("thorough", False)),
         **rest,
     )
     made.timeout_s()  # a mistake in it is told before any work
     return made
+
+
+def _tools(written: str) -> tuple[str, ...]:
+    named = tuple(part.strip() for part in written.split(",") if part.strip())
+    for name in named:
+        if name not in TOOLS:
+            meant = nearest(name, TOOLS)
+            raise UsageFault(
+                f"--adopt-from {name}: not a tool that is known",
+                f"did you mean '{meant}'?" if meant else f"known: {', '.join(TOOLS)}",
+            )
+    return named
 
 
 def target_spec(written: str) -> TargetSpec:

@@ -19,6 +19,7 @@ from pipeline_gitops.config import (
     Config,
     DirectorySpec,
     Environment,
+    Policy,
 )
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.git import Git
@@ -117,11 +118,19 @@ def load(session: Session, root: str) -> Config:
 def overlaid(config: Config, flags: Flags) -> Config:
     """*config* with what the flags say instead."""
     environments = tuple(
-        replace(environment, target=_target(environment, flags))
+        replace(
+            environment,
+            target=_target(environment, flags),
+            policy=_policy(environment.policy, flags),
+        )
         for environment in config.environments
     )
     version = flags.kubernetes_version or config.kubernetes_version
     return replace(config, environments=environments, kubernetes_version=version)
+
+
+def _policy(policy: Policy, flags: Flags) -> Policy:
+    return replace(policy, adopt_from=tuple(dict.fromkeys((*policy.adopt_from, *flags.adopt_from))))
 
 
 def _target(environment: Environment, flags: Flags) -> configs.TargetSpec | None:

@@ -31,6 +31,7 @@ def connect(session: Session, git: Git, environment: Environment) -> Target:
         case ClusterSpec() as spec:
             from pipeline_gitops.targets.cluster import ClusterTarget
 
+            _refuse_tracked(git, spec, session.environ)
             return ClusterTarget(
                 spec,
                 owner,
@@ -38,12 +39,30 @@ def connect(session: Session, git: Git, environment: Environment) -> Target:
                 policy=environment.policy,
                 clock=session.clock,
                 deadline=session.deadline(environment),
+                thorough=session.flags.thorough,
             )
         case None:
             raise UsageFault(
                 f"environment {environment.name} has no target",
                 "add `target:` to it in .pipeline-gitops.yaml and commit that file, "
                 "or name one with --target",
+            )
+
+
+def _refuse_tracked(git: Git, spec: ClusterSpec, environ: Mapping[str, str]) -> None:
+    """Raises UsageFault for a kubeconfig that came with the commit.
+
+    Whoever may push a branch would choose the cluster, and the program that the job starts as its
+    credential plugin (CVE-2022-24817).
+    """
+    from pipeline_gitops.targets.cluster import credentials
+
+    for path in credentials.files(spec, environ):
+        if git.tracks(path):
+            raise UsageFault(
+                f"kubeconfig {path} is part of the repository",
+                "keep it out of Git: give it to the job as a secret file, and name that with "
+                "KUBECONFIG",
             )
 
 

@@ -5,6 +5,7 @@ from pipeline_gitops.config.parsing import duration, inside, nearest, parse
 from pipeline_gitops.config.safety import trusted
 from pipeline_gitops.config.values import (
     FILE,
+    TOOLS,
     BranchSpec,
     ClusterSpec,
     Config,
@@ -22,6 +23,7 @@ from pipeline_gitops.config.values import (
 
 __all__ = [
     "FILE",
+    "TOOLS",
     "BranchSpec",
     "ClusterSpec",
     "Config",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pipeline_gitops.ids import Place
 
 FILE = ".pipeline-gitops.yaml"
+TOOLS = ("argocd", "flux", "helm", "kapp", "kluctl")  # whose objects may be adopted, if allowed
 
 
 class Engine(StrEnum):

@@ -90,7 +90,7 @@ def _checked(value: Json, path: Path) -> Body | Lack:
         return Lack(
             rule="document-generate-name",
             message="only a generateName: each deploy would create another object",
-            cure="give it a name",
+            cure="give it a name; a Job that is to run at each deploy is a hook with a name",
             path=(*path, "metadata", "generateName"),
         )
     if not isinstance(metadata, Mapping):

@@ -34,6 +34,10 @@ def connect(context: CIContext, *, pause: Callable[[float], None] = time.sleep) 
             from pipeline_gitops.forges.gitlab import GitLab
 
             return GitLab(context, pause=pause)
+        case ForgeKind.GITEA:
+            from pipeline_gitops.forges.gitea import Gitea
+
+            return Gitea(context, pause=pause)
         case ForgeKind.NONE:
             return None
         case other:

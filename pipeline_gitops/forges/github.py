@@ -18,6 +18,7 @@ from pipeline_gitops.ci import CIContext
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.forges import answers
 from pipeline_gitops.forges.answers import Answer
+from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import CommitStatus, Limits, MergeRequest, Note, StatusState
 from pipeline_gitops.reports import Shown
 
@@ -153,6 +154,18 @@ class GitHub:
             send["target_url"] = status.url
         action = f"set the status {status.context} on commit {status.sha[:7]}"
         self._done(action, "POST", f"{self._repository}/statuses/{quote(status.sha)}", send=send)
+
+    def compare(self, base: str, head: str) -> Relation:
+        """How commit *head* relates to commit *base*."""
+        action = f"compare commits {base[:7]} and {head[:7]}"
+        path = f"{self._repository}/compare/{quote(base)}...{quote(head)}"
+        # The first page would bring the diff of every file.
+        answer = self._ask(action, "GET", path, query={"per_page": 1, "page": 2})
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return Relation.UNKNOWN
+        self._check(action, answer)
+        with answers.reading(_NAME, action):
+            return Relation(answer.body["status"])
 
     # -- requests ----------------------------------------------------------------------------------
 

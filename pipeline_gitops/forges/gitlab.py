@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 import gitlab
 import requests
@@ -13,7 +12,8 @@ from gitlab.v4.objects import ProjectCommit, ProjectMergeRequest
 
 from pipeline_gitops.ci import CIContext
 from pipeline_gitops.forges import answers
-from pipeline_gitops.forges.answers import Answer
+from pipeline_gitops.forges.sessions import Refused, Session
+from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import CommitStatus, Limits, MergeRequest, Note, StatusState
 from pipeline_gitops.reports import Shown
 
@@ -44,7 +44,7 @@ class GitLab:
         self, context: CIContext, *, pause: Callable[[float], None], timeout_s: float = 10.0
     ) -> None:
         url = context.api_url.rstrip("/").removesuffix("/api/v4") or context.server_url.rstrip("/")
-        self._session = _Session(url, pause)
+        self._session = Session(url, pause)
         self._client = gitlab.Gitlab(
             url,
             private_token=None if context.job_token else context.token,
@@ -112,7 +112,7 @@ class GitLab:
         with self._asking(f"delete a doubled note on merge request {merge_request.number}"):
             try:
                 self._merge_request(merge_request).notes.delete(int(note.id))
-            except _Refused as refused:
+            except Refused as refused:
                 if refused.answer.status != HTTPStatus.NOT_FOUND:
                     raise
 
@@ -149,12 +149,30 @@ class GitLab:
             try:
                 self._commit(sha).statuses.create(send)
                 return
-            except _Refused as refused:
+            except Refused as refused:
                 if "Cannot transition status" in str(refused.answer.body):
                     return  # it is in that state already
                 if last or refused.answer.status != HTTPStatus.CONFLICT:
                     raise
             self._pause(_CONFLICT_PAUSE_S)  # another job sets one on this pipeline; ours is not set
+
+    def compare(self, base: str, head: str) -> Relation:
+        """How commit *head* relates to commit *base*."""
+        if base == head:
+            return Relation.IDENTICAL
+        with self._asking(f"compare commits {base[:7]} and {head[:7]}"):
+            try:
+                found: Any = self._project.repository_merge_base([base, head])
+            except Refused as refused:
+                if refused.answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
+                    return Relation.UNKNOWN
+                raise
+            common = found["id"]
+            if not isinstance(common, str):
+                raise TypeError
+        if common == base:
+            return Relation.AHEAD
+        return Relation.BEHIND if common == head else Relation.DIVERGED
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -169,7 +187,7 @@ class GitLab:
         try:
             with answers.reading(_NAME, action):
                 yield
-        except _Refused as refused:
+        except Refused as refused:
             raise answers.fault(_NAME, action, refused.answer, self._cures) from None
         except requests.Timeout:
             raise answers.timeout(_NAME, action, self._timeout_s) from None
@@ -177,62 +195,6 @@ class GitLab:
             raise answers.unreachable(_NAME, action) from None
         except GitlabError:  # what is left of them: a success that cannot be read
             raise answers.nonsense(_NAME, action) from None
-
-
-class _Refused(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
-class _Session(requests.Session):
-    """Speaks to one server only, and alone decides what is sent again.
-
-    requests carries the headers PRIVATE-TOKEN and JOB-TOKEN along to whatever host it is redirected
-    to. And python-gitlab sleeps for as long as a Retry-After says. Neither sees such an answer.
-    """
-
-    def __init__(self, url: str, pause: Callable[[float], None]) -> None:
-        super().__init__()
-        self._server = _server(url)
-        self._pause = pause
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """The answer to a request. Raises _Refused for anything but a success."""
-        if _server(request.url or "") != self._server:  # the address of a next page
-            raise _Refused(Answer(status=HTTPStatus.MOVED_PERMANENTLY))
-        kwargs["allow_redirects"] = False
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                response = super().send(request, **kwargs)
-                answer = _answer(response)
-                if answer.is_good:
-                    return response
-            except requests.Timeout:
-                raise
-            except requests.RequestException:
-                answer = Answer()
-            wait = answers.wait_s(answer, tries) if request.method == "GET" else None
-            if wait is None:
-                break
-            self._pause(wait)
-        if not answer.status:
-            raise requests.ConnectionError
-        raise _Refused(answer)
-
-
-def _server(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return (parts.scheme, parts.hostname, parts.port)
-
-
-def _answer(response: requests.Response) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=response.status_code, headers=headers, body=response.text)
 
 
 def _note(raw: Any) -> Note:

@@ -24,6 +24,7 @@ from pipeline_gitops.views import Health
 Path = tuple[str | int, ...]
 
 _LONGEST_SENTENCE = 400
+_UNSEEN: Judged = (Health.IN_PROGRESS, "its controller has not seen this version yet")
 _GENERATION = re.compile(r"[0-9]{1,18}(?=-|$)")
 
 
@@ -81,7 +82,7 @@ def judge(body: Body, rule: Rule) -> Judged:
     if any(seen.shows(sign) for sign in rule.suspended):
         return Health.CURRENT, "it is suspended: its controller does nothing until it is resumed"
     if _is_stale(body, rule):
-        return Health.IN_PROGRESS, "its controller has not seen this version yet"
+        return _UNSEEN
     for signs, word in (
         (rule.failed, Health.FAILED),
         (rule.in_progress, Health.IN_PROGRESS),
@@ -90,9 +91,10 @@ def judge(body: Body, rule: Rule) -> Judged:
         for sign in signs:
             if seen.shows(sign):
                 return word, seen.sentence(sign)
-    if rule.otherwise is Health.CURRENT:
-        return Health.CURRENT, ""
-    return rule.otherwise, seen.missing(rule.current)
+    if rule.otherwise is not Health.CURRENT:
+        return rule.otherwise, seen.missing(rule.current)
+    # No sign is as good as a good one only while there is no answer about an older version.
+    return _UNSEEN if seen.has_old_condition() else (Health.CURRENT, "")
 
 
 def _is_stale(body: Body, rule: Rule) -> bool:
@@ -143,6 +145,10 @@ class _Seen:
         if not all(map(self.shows, sign.parts)):
             return False
         return sign.expression is None or self._holds(sign.expression)
+
+    def has_old_condition(self) -> bool:
+        """Whether a condition was observed for an older generation."""
+        return any(map(self._is_old, self._conditions.values()))
 
     def sentence(self, sign: Sign) -> str:
         """What the object says of itself where *sign* was seen."""
@@ -220,13 +226,16 @@ class _Seen:
         return expression.holds(self._variables)
 
     def _status(self, condition: Body) -> str:
-        observed = at(condition, "observedGeneration")
-        generation = at(self._body, "metadata", "generation")
-        if isinstance(observed, int) and isinstance(generation, int) and observed < generation:
+        if self._is_old(condition):
             return "Unknown"
         status = at(condition, "status")
         # Some write a truth value; Keycloak did for years.
         return str(status) if isinstance(status, bool) else text(condition, "status")
+
+    def _is_old(self, condition: Body) -> bool:
+        observed = at(condition, "observedGeneration")
+        generation = at(self._body, "metadata", "generation")
+        return isinstance(observed, int) and isinstance(generation, int) and observed < generation
 
 
 def _conditions(body: Body) -> Iterator[tuple[str, Body]]:

@@ -3,7 +3,8 @@
     survey -> plan -> guard -> claim -> apply wave by wave -> watch -> prune -> settle
 
 Nothing is written that was not shown: whenever the target moved under us, it is surveyed again, and
-the new plan must be included in the one that was shown.
+the new plan must be included in the one that was shown. Except for objects of a deploy that never
+ended: it may have been alive until its claim was taken over, so their changes are shown anew.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,10 +13,12 @@ from datetime import datetime, timedelta
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
-from pipeline_gitops.inventories import Inventory, Stamp
-from pipeline_gitops.pipeline import executions, reviews, rollouts
+from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.inventories import Claim, Inventory, Stamp
+from pipeline_gitops.pipeline import executions, reviews, rollouts, successions
 from pipeline_gitops.pipeline.executions import Execution, Order
 from pipeline_gitops.pipeline.reviews import Prepared
+from pipeline_gitops.pipeline.successions import Ancestry, Compare
 from pipeline_gitops.plans import Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target
 from pipeline_gitops.views import (
@@ -31,14 +34,24 @@ ATTEMPTS = 5  # a target that moves under us more often than this is being fough
 
 
 def deploy(
-    order: Order, target: Target, *, repository: Repository, clock: Clock, journal: Journal
+    order: Order,
+    target: Target,
+    *,
+    repository: Repository,
+    clock: Clock,
+    journal: Journal,
+    compare: Compare = successions.unknown,
 ) -> Result:
-    """Makes the target hold what the order says, and tells what came of it."""
+    """Makes the target hold what the order says, and tells what came of it.
+
+    *compare* asks the forge how two commits relate, where the clone cannot tell.
+    """
     result = replace(reviews.checked(order.prepared), target=target.name)
     if order.prepared.rejected:
         return result
+    ancestry = Ancestry(repository, compare)
     try:
-        return _deploy(order, target, result, repository, clock, journal)
+        return _deploy(order, target, result, ancestry, clock, journal)
     except Fault as fault:
         return reviews.failed(result, fault)
 
@@ -46,71 +59,98 @@ def deploy(
 def _deploy(
     order: Order,
     target: Target,
-    result: Result,
-    repository: Repository,
+    plain: Result,
+    ancestry: Ancestry,
     clock: Clock,
     journal: Journal,
 ) -> Result:
     started = clock.now()
     shown: Plan | None = None
+    mine: tuple[int, Claim] | None = None  # our last claim, by its number
+    unsettled: frozenset[ObjectId] = frozenset()  # what deploys that never ended may have written
     written: tuple[Outcome, ...] = ()
+    result = plain
     for _ in range(ATTEMPTS):
+        # First of all, whatever happened: somebody newer may have come.
         inventory = target.inventory()
-        if _is_superseded(inventory, order.stamp, repository):
-            return _superseded(result, inventory, written)
-        plan, survey = reviews.against_target(order.prepared, target, journal)
+        succession = successions.decide(inventory, order, ancestry)
+        newer = succession.superseded_by or _twin(inventory, order, mine)
+        if newer:
+            return _superseded(result, order, newer, written)
+        if succession.refusal:
+            return _refused(result, (succession.refusal,), written)
+        order = succession.order
+        if inventory.claim and (inventory.epoch, inventory.claim) != mine:
+            unsettled |= inventory.claim.all
+        plan, survey = reviews.against_target(order.prepared, target, journal, inventory)
+        plan = plans.without_run(plan, order.ran)
+        shown = plans.reshown(shown, plan, unsettled) if shown else plan
         refusals = _refusals(order, plan, survey, shown)
-        if shown is None:
-            shown = plan
-            result = _shown(result, plan, target.name, order.prepared)
+        result = _shown(plain, shown, target.name, order.prepared)
         if refusals:
-            verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
-            return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
+            return _refused(result, refusals, written)
         journal.say(_announcement(plan, target.name))
+        mine = inventory.epoch + 1, inventories.claim_on(inventory, order.stamp, plan.ids)
         try:
             execution = executions.execute(order, target, plan, survey, clock, journal)
         except Stale:
             journal.say(f"{target.name} moved meanwhile, looking again")
             continue
         written = (*written, *execution.outcomes)
-        if any(outcome.state is State.STALE for outcome in execution.outcomes):
+        order = replace(order, ran=executions.ran(written))
+        if execution.stale or any(one.state is State.STALE for one in execution.outcomes):
             journal.say("an object changed meanwhile, looking again")
             continue
-        return _finished(result, target, execution, written, started)
-    refusal = Refusal(
+        newer = _newer(order, target, ancestry, execution)
+        if newer:
+            return _superseded(result, order, newer, written)
+        return _finished(_holding(result, order), target, execution, written, started)
+    return _refused(result, (_moving(target.name),), written)
+
+
+def _moving(target: str) -> Refusal:
+    return Refusal(
         rule="moving-target",
-        message=f"{target.name} changed {ATTEMPTS} times while it was being deployed to",
+        message=f"{target} changed {ATTEMPTS} times while it was being deployed to",
         cure="let one deploy run at a time, and run this one again",
     )
-    verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
-    return replace(result, refusals=(refusal,), written=_views(written), verdict=verdict)
 
 
-def _is_superseded(inventory: Inventory, stamp: Stamp, repository: Repository) -> bool:
-    recorded = inventory.claim.stamp if inventory.claim else inventory.stamp
-    if recorded is None or recorded.revision == stamp.revision:
-        return False
-    ancestor = repository.is_ancestor(stamp.revision, recorded.revision)
-    if ancestor is None and repository.is_ancestor(recorded.revision, stamp.revision):
-        ancestor = False
-    return inventories.superseded(recorded, stamp, mine_is_ancestor=ancestor)
+def _newer(order: Order, target: Target, ancestry: Ancestry, execution: Execution) -> Stamp | None:
+    """The newer deploy that writes were refused for, if there is one: its objects, its policies."""
+    if execution.fault or executions.all_done(execution.outcomes):
+        return None
+    return successions.decide(target.inventory(), order, ancestry).superseded_by
 
 
-def _superseded(result: Result, inventory: Inventory, written: Sequence[Outcome]) -> Result:
-    newer = inventory.claim.stamp if inventory.claim else inventory.stamp
-    revision = newer.revision[:7] if newer else "a newer commit"
+def _twin(inventory: Inventory, order: Order, mine: tuple[int, Claim] | None) -> Stamp | None:
+    """Another run of the same commit that came after us: two would take over from each other."""
+    claim = inventory.claim
+    if claim is None or mine is None or (inventory.epoch, claim) == mine:
+        return None
+    return claim.stamp if claim.stamp.revision == order.stamp.revision else None
+
+
+def _superseded(result: Result, order: Order, newer: Stamp, written: Sequence[Outcome]) -> Result:
+    ended = "was not deployed any further" if written else "was not deployed"
+    notice = f"{newer.revision[:7]} is newer and already deployed; this commit {ended}"
+    if newer.revision == order.stamp.revision:
+        notice = "another run of this commit has taken over, and finishes it"
     return replace(
         result,
-        notices=(f"{revision} is newer and already deployed; this commit was not deployed",),
+        notices=(notice,),
         written=_views(written),
         verdict=Verdict.SUPERSEDED,
     )
 
 
-def _refusals(order: Order, plan: Plan, survey: Survey, shown: Plan | None) -> tuple[Refusal, ...]:
+def _refused(result: Result, refusals: tuple[Refusal, ...], written: Sequence[Outcome]) -> Result:
+    verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
+    return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
+
+
+def _refusals(order: Order, plan: Plan, survey: Survey, shown: Plan) -> tuple[Refusal, ...]:
     found = reviews.refusals(plan, survey, order.prepared, order.confirmation)
-    if shown is None:
-        return found
     beyond = tuple(
         Refusal(
             rule="not-as-shown",
@@ -128,7 +168,7 @@ def _shown(result: Result, plan: Plan, compared: str, prepared: Prepared) -> Res
         result,
         plans=(reviews.view(plan, compared, prepared.places),),
         dangers=reviews.dangers(plan),
-        notices=(*result.notices, *reviews.blind_notices(plan)),
+        notices=(*result.notices, *reviews.plan_notices(plan)),
     )
 
 
@@ -136,6 +176,13 @@ def _announcement(plan: Plan, target: str) -> str:
     if not plan.changes:
         return f"{target}: nothing to change, {len(plan.unchanged)} objects are as wanted"
     return f"{target}: {len(plan.changes)} changes, {len(plan.unchanged)} objects are as wanted"
+
+
+def _holding(result: Result, order: Order) -> Result:
+    if not (order.course.rollback and order.held):
+        return result
+    held = f"{order.held[:7]} is held: a newer commit, or `deploy --release`, lifts that"
+    return replace(result, notices=(*result.notices, held))
 
 
 def _finished(
@@ -149,17 +196,20 @@ def _finished(
     result = replace(result, written=_views(written), rollout=rollout)
     if execution.fault:
         return _cut_short(result, execution.fault, written)
-    if not executions.all_done(execution.outcomes):
-        verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
-        return replace(result, verdict=verdict)
-    if rollout is None or rollouts.healthy(rollout):
-        return result
+    sick = rollout is not None and not rollouts.healthy(rollout)
     cards: tuple[CardView, ...] = ()
-    if target.runtime is not None:
+    if rollout is not None and sick and target.runtime is not None:
         # What was broken before has its reasons before: a deploy that wrote nothing looks back.
         since = started if written else started - LOOK_BACK
-        cards = rollouts.cards(target.runtime, rollout, since)
-    return replace(result, cards=cards, verdict=Verdict.UNHEALTHY)
+        cards = rollouts.cards(target.runtime, rollout, since, execution.cards)
+    result = replace(result, cards=cards)
+    if not executions.all_done(execution.outcomes) and executions.may_stand(written):
+        return replace(result, verdict=Verdict.PARTIAL)
+    if sick:
+        return replace(result, verdict=Verdict.UNHEALTHY)
+    if not executions.all_done(execution.outcomes):
+        return replace(result, verdict=Verdict.REFUSED)
+    return result
 
 
 def _cut_short(result: Result, fault: Fault, written: Sequence[Outcome]) -> Result:

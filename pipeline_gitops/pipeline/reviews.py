@@ -14,7 +14,7 @@ from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.inventories import Inventory, Owner
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
-from pipeline_gitops.plans import Confirmation, Plan, Sight, Survey
+from pipeline_gitops.plans import Confirmation, FieldOwner, Plan, Sight, Survey
 from pipeline_gitops.ports import Journal, ReadTarget, Render, Tree
 from pipeline_gitops.views import (
     Action,
@@ -37,6 +37,7 @@ class Prepared:
     environment: Environment
     set: ManifestSet
     documents: tuple[Document, ...] = field(default=(), repr=False)
+    kinds: Kinds = Kinds()  # that are known, those of the set included
     findings: tuple[Finding, ...] = ()
     places: Mapping[ObjectId, Place] = field(default_factory=dict, repr=False)  # in the sources
     engine: str = ""
@@ -76,13 +77,15 @@ def prepare(
         kinds = (served or {}).get(environment.name, Kinds()).over(workshop.kinds)
         set_, twice = manifests.resolve(result.documents, kinds, namespace_of(environment))
         unknown = manifests.unknown_scope(set_, kinds, result.documents)
-        about = (*twice, *workshop.validate(set_), *unknown)
+        ignored = manifests.ignored_status(set_)
+        about = (*twice, *workshop.validate(set_), *plans.findings(set_), *unknown, *ignored)
         traced = workshop.render.trace(environment.overlay, tree, (*about, *_marks(set_)))
         made.append(
             Prepared(
                 environment=environment,
                 set=set_,
                 documents=result.documents,
+                kinds=manifests.defined_kinds(result.documents).over(kinds),
                 findings=(*result.findings, *traced[: len(about)]),
                 places={mark.id: mark.place for mark in traced[len(about) :] if mark.id},
                 engine=result.engine,
@@ -139,12 +142,18 @@ def against_base(prepared: Prepared, base: Prepared | None) -> Plan:
     return plans.compute(survey, prune=True)
 
 
-def against_target(prepared: Prepared, target: ReadTarget, journal: Journal) -> tuple[Plan, Survey]:
-    """The changes that a deploy would make now, as the target itself sees them."""
-    inventory = target.inventory()
+def against_target(
+    prepared: Prepared, target: ReadTarget, journal: Journal, inventory: Inventory
+) -> tuple[Plan, Survey]:
+    """The changes that a deploy would make, as the target itself sees them.
+
+    *inventory*: the very one that a decision was made on. Read again, it might be a newer deploy's.
+    """
     survey = target.survey(prepared.set, inventory)
     hide(journal, (body for sight in survey.sights for body in (sight.before, sight.after)))
-    return plans.compute(survey, prune=prepared.environment.policy.prune), survey
+    plan = plans.compute(survey, prune=prepared.environment.policy.prune)
+    # Where nothing runs, hooks are files like others: whoever applies them runs them.
+    return (plans.with_hooks(plan, survey) if target.runtime else plan), survey
 
 
 def view(plan: Plan, compared: str, places: Mapping[ObjectId, Place]) -> PlanView:
@@ -159,16 +168,25 @@ def view(plan: Plan, compared: str, places: Mapping[ObjectId, Place]) -> PlanVie
 
 def _change_view(change: plans.Change, places: Mapping[ObjectId, Place]) -> ChangeView:
     sight = change.sight
-    owners = [f"{owner.path}: {owner.decision} ({owner.owner})" for owner in sight.owners]
+    adopted = "taken over: nobody's inventory had it" if sight.adopts else ""
     summary = diffs.summary(sight.before, sight.after)
+    said = [summary, adopted, *map(_owner, sight.owners), *sight.notes]
     return ChangeView(
         id=change.id,
         action=change.action,
         lines=diffs.lines(sight.before, sight.after),
         predicted=sight.predicted,
-        note="; ".join(filter(None, [summary, *owners])),
+        note="; ".join(filter(None, said)),
         place=places.get(change.id, Place("")),
     )
+
+
+def _owner(owner: FieldOwner) -> str:
+    """What follows from a field's owner. A value that is taken is in the diff, others are not."""
+    values = [f"{owner.theirs} there"] if owner.theirs else []
+    values += [f"{owner.ours} here"] if owner.ours else []
+    shown = f", {', '.join(values)}" if values and owner.decision != "taken" else ""
+    return f"{owner.path}: {owner.decision} ({owner.owner}{shown})"
 
 
 def dangers(plan: Plan) -> tuple[str, ...]:
@@ -183,7 +201,11 @@ def dangers(plan: Plan) -> tuple[str, ...]:
         for change in plan.changes
         if change.action is Action.REPLACE
     )
-    return (*deleted, *replaced)
+    ahead = tuple(
+        f"{id} is deleted before anything is written: until its successor runs, nobody serves"
+        for id in sorted(plans.prune_first(plan))
+    )
+    return (*deleted, *replaced, *ahead)
 
 
 def refusals(
@@ -197,6 +219,7 @@ def refusals(
         members=len(survey.inventory.members),
         wanted=len(prepared.set.manifests),
         confirmation=confirmation,
+        kinds=prepared.kinds,
     )
     return (*(_located(refusal, prepared) for refusal in plan.refusals), *guarded)
 
@@ -261,7 +284,7 @@ def _with_target(
     confirmation: Confirmation,
     journal: Journal,
 ) -> Result:
-    plan, survey = against_target(prepared, target, journal)
+    plan, survey = against_target(prepared, target, journal, target.inventory())
     refused = refusals(plan, survey, prepared, confirmation)
     shown = view(plan, target.name, prepared.places)
     # What the target would really do comes first; both plans name the same dangers.
@@ -271,16 +294,17 @@ def _with_target(
         plans=(shown, *result.plans),
         dangers=tuple(dict.fromkeys((*result.dangers, *dangers(plan)))),
         refusals=refused,
-        notices=(*result.notices, *blind_notices(plan)),
+        notices=(*result.notices, *plan_notices(plan)),
         verdict=Verdict.REFUSED if refused else Verdict.OK,
     )
 
 
-def blind_notices(plan: Plan) -> tuple[str, ...]:
-    """Why nothing is pruned, where part of the target cannot be seen."""
+def plan_notices(plan: Plan) -> tuple[str, ...]:
+    """What is worth knowing beside the changes; why nothing is pruned, where part is not seen."""
     if not plan.blind:
-        return ()
-    return (f"nothing is deleted: {', '.join(plan.blind)} cannot be read at the moment",)
+        return plan.notices
+    blind = f"nothing is deleted: {', '.join(plan.blind)} cannot be read at the moment"
+    return (blind, *plan.notices)
 
 
 def failed(result: Result, fault: Fault) -> Result:

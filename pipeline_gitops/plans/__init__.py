@@ -10,25 +10,42 @@ from pipeline_gitops.plans.changes import (
     Survey,
     compute,
 )
-from pipeline_gitops.plans.digests import digest, exceeding
-from pipeline_gitops.plans.guards import Confirmation, guard, is_dangerous
-from pipeline_gitops.plans.waves import AWAITED, pruning, waves
+from pipeline_gitops.plans.contradictions import findings
+from pipeline_gitops.plans.digests import digest, exceeding, reshown
+from pipeline_gitops.plans.guards import (
+    Confirmation,
+    Intent,
+    guard,
+    guard_destruction,
+    is_dangerous,
+)
+from pipeline_gitops.plans.hooks import hook_of, with_hooks, without_run
+from pipeline_gitops.plans.waves import Schedule, Wave, node_ports, prune_first, schedule
 
 __all__ = [
-    "AWAITED",
     "Change",
     "Confirmation",
     "FieldOwner",
+    "Intent",
     "Outcome",
     "Plan",
+    "Schedule",
     "Sight",
     "State",
     "Survey",
+    "Wave",
     "compute",
     "digest",
     "exceeding",
+    "findings",
     "guard",
+    "guard_destruction",
+    "hook_of",
     "is_dangerous",
-    "pruning",
-    "waves",
+    "node_ports",
+    "prune_first",
+    "reshown",
+    "schedule",
+    "with_hooks",
+    "without_run",
 ]

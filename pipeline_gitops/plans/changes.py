@@ -17,12 +17,17 @@ from pipeline_gitops.views import Action, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldOwner:
-    """Who else owns a field that we want to set, since when (may be unknown), and what follows."""
+    """Who else owns a field that we want to set, since when (may be unknown), and what follows.
+
+    *ours* and *theirs* are the two values in short, without what a Secret holds.
+    """
 
     path: str
     owner: str
     since: str = ""
-    decision: str = ""  # taken, left, refused
+    decision: str = ""  # taken, left, refused, handed over
+    ours: str = ""
+    theirs: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,8 @@ class Sight:
     replaces: bool = False  # an immutable field: delete, then create
     predicted: str = ""  # why the target could not preview it; "" = it did
     owners: tuple[FieldOwner, ...] = ()
+    adopts: bool = False  # a live object that no inventory listed
+    notes: tuple[str, ...] = ()  # what else people should know of it, one sentence each
     refusal: Refusal | None = None  # the target would not take it
 
 
@@ -50,6 +57,8 @@ class Survey:
     blind: tuple[str, ...] = ()  # API groups that could not be read: prune is off
     receipts: tuple[tuple[ObjectId, Receipt], ...] = ()  # of unchanged objects, where learnt anew
     gone: frozenset[ObjectId] = frozenset()  # members that are no longer there, or no longer ours
+    notices: tuple[str, ...] = ()  # what people should know beside the changes
+    completed: frozenset[ObjectId] = frozenset()  # unchanged, finished: Kubernetes may delete them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,8 @@ class Plan:
     unchanged: frozenset[ObjectId] = frozenset()
     refusals: tuple[Refusal, ...] = ()
     blind: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    leftovers: tuple[Change, ...] = ()  # deletions of what hooks left, right before these run again
 
     @property
     def ids(self) -> tuple[ObjectId, ...]:
@@ -127,6 +138,7 @@ def compute(survey: Survey, *, prune: bool) -> Plan:
         unchanged=survey.unchanged,
         refusals=_refusals(changes),
         blind=survey.blind,
+        notices=survey.notices,
     )
 
 

@@ -8,6 +8,7 @@ resourceVersions: those move without anybody changing what was shown.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pipeline_gitops import diffs
 from pipeline_gitops.ids import ObjectId
@@ -38,3 +39,10 @@ def exceeding(shown: Plan, planned: Plan) -> tuple[ObjectId, ...]:
     """
     seen = digests(shown.changes)
     return tuple(id for id, value in digests(planned.changes).items() if seen.get(id) != value)
+
+
+def reshown(shown: Plan, planned: Plan, ids: frozenset[ObjectId]) -> Plan:
+    """*shown*, with what is *planned* now for the objects *ids*."""
+    changes = {change.id: change for change in shown.changes}
+    changes.update((change.id, change) for change in planned.changes if change.id in ids)
+    return replace(shown, changes=tuple(changes[id] for id in sorted(changes)))

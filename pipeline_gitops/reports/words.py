@@ -188,10 +188,15 @@ def _outcome(result: Result) -> str:
     done = len(done_writes(result))
     if result.rollout is not None:
         watched = len(result.rollout.objects)
+        if result.inventory is not None:  # nobody wanted to change anything
+            return f"{counted(watched, 'object')} running"
         verb = "deployed" if done else "nothing to change"
         return f"{verb}, {counted(watched, 'object')} running" if watched else verb
     if done:
-        return f"{counted(done, 'object')} written"
+        deleted = all(written.action is Action.DELETE for written in result.written)
+        return f"{counted(done, 'object')} {'deleted' if deleted else 'written'}"
+    if result.inventory is not None:
+        return f"{counted(result.objects, 'object')} recorded"
     plan = leading(result)
     if plan is None:
         return f"{counted(result.objects, 'object')} checked, no error"

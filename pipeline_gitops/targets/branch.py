@@ -74,13 +74,21 @@ class _BranchWriting:
 
     def settle(self, inventory: Inventory) -> None:
         """Pushes the staged changes as one commit; nothing, when there are none. Raises Stale."""
-        place, tip = self._place, self._tip
-        if not self._staged and place.inventory(tip).ids == inventory.ids:
+        there = self._place.inventory(self._tip)
+        if not self._staged and (there.ids, there.held) == (inventory.ids, inventory.held):
             return
-        staged = {**self._staged, files.INVENTORY: files.write_inventory(inventory)}
+        self._push(files.write_inventory(inventory), message(inventory))
+
+    def retire(self) -> None:
+        """Pushes the deletions, that of the inventory included, as one commit. Raises Stale."""
+        self._push(None, f"Remove {self._place.owner.environment}\n")
+
+    def _push(self, inventory: bytes | None, text: str) -> None:
+        place, tip = self._place, self._tip
+        staged = {**self._staged, files.INVENTORY: inventory}
         base = place.tree(tip)
         for _ in range(_ATTEMPTS):
-            if place.pushed(tip, staged, message(inventory)):
+            if place.pushed(tip, staged, text):
                 return
             tip = place.tip()
             if place.tree(tip) != base:
@@ -108,7 +116,7 @@ class _Place:
         self._git = git
         self._branch = branch
         self._path = path
-        self._owner = owner
+        self.owner = owner
 
     def __str__(self) -> str:
         return f"branch {self._branch}" + (f" {self._path}" if self._path != "." else "")
@@ -125,7 +133,7 @@ class _Place:
     def inventory(self, tip: Version) -> Inventory:
         given = self.read(tip, frozenset({files.INVENTORY})).get(files.INVENTORY)
         file = f"{self._path}/{files.INVENTORY} on {self._branch}"
-        return replace(files.read_inventory(given, self._owner, file), version=tip)
+        return replace(files.read_inventory(given, self.owner, file), version=tip)
 
     def pushed(self, tip: Version, staged: Mapping[str, bytes | None], text: str) -> bool:
         sha = self._git.commit_path(tip or None, self._path, staged, text)

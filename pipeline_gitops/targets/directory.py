@@ -136,6 +136,20 @@ class _DirectoryWriting:
                 "see whether the disk has room, and run it again: nothing is written twice",
             ) from error
 
+    def retire(self) -> None:
+        """Deletes the inventory. Raises Stale."""
+        try:
+            self._folder.flush(self._touched)
+            with self._folder.locked():
+                if files.version(self._folder.read(files.INVENTORY)) != self._claimed:
+                    raise Stale
+                self._folder.remove(files.INVENTORY)
+        except OSError as error:
+            raise PartialFault(
+                f"the files in {self._path} are deleted, its inventory is not: {error.strerror}",
+                "let the job's user write there, and run it again",
+            ) from error
+
 
 class _Folder:
     """Files below a path of the repository, reached without following a symbolic link."""

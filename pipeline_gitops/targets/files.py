@@ -202,8 +202,9 @@ def write_inventory(inventory: Inventory) -> bytes:
         ),
         "stamp": _json(_stamp_fields(inventory.stamp)),
         "claim": _json(_stamp_fields(claim.stamp if claim else None)),
-        "claimed": _rows(_id_fields(id) for id in (claim.ids if claim else ())),
+        "claimed": _rows(_id_fields(id) for id in (sorted(claim.all) if claim else ())),
         "history": _rows(_stamp_fields(stamp) for stamp in inventory.history),
+        **({"held": _json(inventory.held)} if inventory.held else {}),
         "members": _rows(_id_fields(id) for id in sorted(inventory.ids)),
     }
     lines = ",\n".join(f"{_json(name)}: {value}" for name, value in fields.items())
@@ -269,6 +270,7 @@ def _inventory(value: Json, version: Version) -> Inventory:
         members=tuple(Member(id=id) for id in sorted(_list(fields.get("members"), _id))),
         history=tuple(stamp for stamp in _list(fields.get("history"), _stamp) if stamp),
         claim=Claim(stamp=claim, ids=_list(fields.get("claimed"), _id)) if claim else None,
+        held=_string(fields.get("held", "")),
         version=version,
     )
 

@@ -139,6 +139,35 @@ def test_config_show_tells_where_each_value_comes_from(
     assert "default" in rows["prod.policy.prune"]
 
 
+def test_config_show_tells_the_whole_policy(repository: Repository, call: Call) -> None:
+    """Also what no file says, and the tool that only a flag allows."""
+    text = (
+        "version: 1\nenvironments:\n  prod:\n    path: deploy\n    policy:\n"
+        "      retry: 5s\n      scope:\n        namespaces: [shop, 'shop-*']\n"
+        "      fieldOwners:\n      - {manager: old, decision: take}\n"
+    )
+    repository.commit({".pipeline-gitops.yaml": text, "deploy/settings.yaml": config_map()})
+
+    said = call("config", "show", "--origin", "--adopt-from", "helm")
+
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in said.out.splitlines()}
+    assert rows["prod.policy.retry"] == "5s .pipeline-gitops.yaml:6:14"
+    assert rows["prod.policy.scope.namespaces"].startswith("shop, shop-* .pipeline-gitops.yaml:8")
+    assert rows["prod.policy.scope.clusterKinds"] == "every one default"
+    assert rows["prod.policy.adoptFrom"] == "helm flag --adopt-from"
+    assert rows["prod.policy.fieldOwners"].startswith("take * of old .pipeline-gitops.yaml:10")
+    assert rows["prod.policy.objectTimeout"] == "the whole timeout default"
+
+
+def test_a_tool_that_nobody_knows(repository: Repository, call: Call) -> None:
+    """A misspelt tool would silently allow nothing."""
+    repository.commit(plain())
+
+    said = call("diff", "--adopt-from", "argo")
+
+    assert (said.code, "did you mean 'argocd'?" in said.text) == (2, True)
+
+
 def test_a_planted_secret_is_in_no_output(repository: Repository, call: Call) -> None:
     """Terminal, note, JSON, render: every output of every command."""
     outputs = []

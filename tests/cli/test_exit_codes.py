@@ -87,6 +87,27 @@ def test_5_unreachable(
     assert "127.0.0.1:1" in said.text
 
 
+@pytest.mark.parametrize("by", ["file", "link"])
+def test_2_a_kubeconfig_that_came_with_the_commit(
+    repository: Repository, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """It could start any program as its credential plugin; one that only lies there is fine."""
+    monkeypatch.setenv("KUBECONFIG", "kubeconfig")
+    repository.write(plain("cluster: {}") | {".gitignore": "kubeconfig\n"})
+    kubeconfig(repository.root if by == "file" else tmp_path, "http://127.0.0.1:1")
+    if by == "link":
+        (repository.root / "kubeconfig").symlink_to(tmp_path / "kubeconfig")
+    repository.commit({})
+
+    untracked = call("diff", "--timeout", "1s")
+    repository.git("add", "--force", "kubeconfig")
+    repository.git("commit", "--quiet", "-m", "Add it")
+    tracked = call("diff", "--timeout", "1s")
+
+    assert (untracked.code, tracked.code) == (5, 2), tracked.text
+    assert "is part of the repository" in tracked.text
+
+
 def test_6_applied_in_part(repository: Repository) -> None:
     """The first wave is written, then the disk takes no more: old files stay whole."""
     big = config_map("big").replace("ConfigMap", "Widget").replace("v1\n", "example.com/v1\n")

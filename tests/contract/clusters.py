@@ -70,6 +70,7 @@ class Cluster:
         url: str = "",
         clock: ports.Clock | None = None,
         policy: Policy | None = None,
+        thorough: bool = False,
         **spec: str,
     ) -> ClusterTarget:
         """The environment's target, as a job connects to it."""
@@ -82,6 +83,7 @@ class Cluster:
             policy=policy or Policy(),
             clock=clock,
             deadline=clock.elapsed() + 60,
+            thorough=thorough,
         )
 
     def send(
@@ -241,12 +243,17 @@ def execute(target: ClusterTarget, survey: Survey, plan: Plan) -> list[Outcome]:
     claimed = inventories.claimed(survey.inventory, STAMP, plan.ids)
     outcomes: list[Outcome] = []
     with target.claim(claimed) as writing:
-        for wave in (*plans.waves(plan), *plans.pruning(plan)):
-            outcomes += writing.apply(wave)
-            established(target, (change.id for change in wave))
+        schedule = plans.schedule(plan, ManifestSet())
+        for wave in (*schedule.first, *schedule.main, *schedule.last):
+            outcomes += writing.apply(wave.changes)
+            established(target, wave.ids)
         deleted = {outcome.id for outcome in outcomes if outcome.action is Action.DELETE}
         gone = frozenset(deleted) | survey.gone
-        writing.settle(inventories.settled(claimed, STAMP, receipts={}, gone=gone))
+        receipts = {
+            **dict(survey.receipts),
+            **{outcome.id: outcome.receipt for outcome in outcomes},
+        }
+        writing.settle(inventories.settled(claimed, STAMP, receipts=receipts, gone=gone))
     return outcomes
 
 

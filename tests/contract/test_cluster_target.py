@@ -362,6 +362,8 @@ def test_settling_needs_the_own_claim(cluster: Cluster) -> None:
 
     with one.claim(claimed) as writing:
         list(writing.apply(plan.changes))
+        with pytest.raises(Stale):  # what is taken over is looked at again
+            execute(other, *planned(other, desired))
         execute(other, *planned(other, desired))
         with pytest.raises(Stale):
             writing.settle(claimed)

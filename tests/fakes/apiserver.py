@@ -176,6 +176,8 @@ class FakeApiServer:
             return 200, "application/json", self._delete(kind, namespace, name, body or {})
         if method == "PATCH" and type_ == "application/apply-patch+yaml":
             return self._apply(kind, namespace, name, body, query)
+        if type_ == "application/json-patch+json":
+            return self._json_patch(kind, namespace, name, body, query)
         return self._update(kind, namespace, name or body["metadata"]["name"], body, query)
 
     def _parsed(self, path: str) -> tuple[Served, str, str, str]:
@@ -230,12 +232,14 @@ class FakeApiServer:
 
     def _list(self, kind: Served, namespace: str, query: dict[str, str], accept: str) -> Any:
         name = query.get("fieldSelector", "").removeprefix("metadata.name=")
+        label, _, value = query.get("labelSelector", "").partition("=")
         found = [
             copy.deepcopy(body)
             for (group, kind_, space, called), body in sorted(self.objects.items())
             if (group, kind_) == (kind.group, kind.kind)
             and (not namespace or space == namespace)
             and (not name or called == name)
+            and (not label or body["metadata"].get("labels", {}).get(label) == value)
         ]
         start = int(query.get("continue", "0"))
         page = found[start : start + int(query.get("limit", "500"))]
@@ -298,6 +302,24 @@ class FakeApiServer:
                 merged["metadata"][finalizer] = body["metadata"][finalizer]
         return self._stored(kind, key, live, merged, owners, query)
 
+    def _json_patch(
+        self, kind: Served, namespace: str, name: str, operations: Any, query: dict[str, str]
+    ) -> tuple[int, str, Any]:
+        """Whole fields are replaced or removed; their owners only as `managedFields` says."""
+        live = self._found(kind, namespace, name)
+        merged = copy.deepcopy(live)
+        for one in operations:
+            path = tuple(
+                key.replace("~1", "/").replace("~0", "~") for key in one["path"][1:].split("/")
+            )
+            _unset(merged, path)
+            if one["op"] != "remove":
+                _set(merged, path, one["value"])
+        _check_preconditions(kind, name, live, merged["metadata"])
+        owners = {_owner(entry): _owned(entry) for entry in merged["metadata"]["managedFields"]}
+        key = (kind.group, kind.kind, namespace, name)
+        return self._stored(kind, key, live, merged, owners, query)
+
     def _scale(
         self, kind: Served, namespace: str, name: str, body: Any, query: dict[str, str]
     ) -> Any:
@@ -308,11 +330,13 @@ class FakeApiServer:
         self.owners[key].setdefault(f"{query['fieldManager']}/Update/scale", set()).add(path)
         live = self.objects[key]
         live["spec"]["replicas"] = body["spec"]["replicas"]
+        live["metadata"]["generation"] += 1
+        live["metadata"]["managedFields"] = _managed(self.owners[key])
         live["metadata"]["resourceVersion"] = self.next_version()
         return {"kind": "Scale", "metadata": live["metadata"]}
 
     def _new(self, kind: Served, namespace: str, name: str) -> dict[str, Any]:
-        metadata = {"name": name, "uid": str(uuid.uuid4()), "generation": 0}
+        metadata = {"name": name, "uid": str(uuid.uuid4())}
         if namespace:
             metadata["namespace"] = namespace
         return {
@@ -332,9 +356,10 @@ class FakeApiServer:
     ) -> tuple[int, str, Any]:
         if "stringData" in merged:
             merged["data"] = {**merged.get("data", {}), **_encoded(merged.pop("stringData"))}
-        if live is None or live.get("spec") != merged.get("spec"):
+        moved = live is None or live.get("spec") != merged.get("spec")
+        if moved and (kind.group or kind.kind == "Pod"):  # most kinds of the core count nothing
             merged["metadata"]["generation"] = merged["metadata"].get("generation", 0) + 1
-        merged["metadata"]["managedFields"] = [_entry(owner) for owner in sorted(owners)]
+        merged["metadata"]["managedFields"] = _managed(owners)
         status = 200 if live else 201
         if query.get("dryRun") == "All":
             return status, "application/json", merged
@@ -370,13 +395,15 @@ class FakeApiServer:
                     409, "Conflict", f"the {key} in the precondition", name=name, kind=kind.kind
                 )
         key = (kind.group, kind.kind, namespace, name)
+        if options.get("dryRun"):
+            return live
         if live["metadata"].get("finalizers"):
             self.objects[key]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
             self.objects[key]["metadata"]["resourceVersion"] = self.next_version()
             return self.objects[key]
         del self.objects[key]
         self.owners.pop(key, None)
-        return {"kind": "Status", "status": "Success"}
+        return {"kind": "Status", "status": "Success", "details": {"name": name}}
 
     # -- checks ------------------------------------------------------------------------------------
 
@@ -439,12 +466,35 @@ def _check_preconditions(kind: Served, name: str, live: Any, metadata: Mapping[s
         raise Refused(422, "Invalid", f"metadata.uid: {text}", causes=[cause])
 
 
-def _entry(owner: str) -> dict[str, str]:
+def _managed(owners: dict[str, set[Path_]]) -> list[dict[str, Any]]:
+    return [_entry(owner, owned) for owner, owned in sorted(owners.items())]
+
+
+def _entry(owner: str, owned: set[Path_]) -> dict[str, Any]:
     manager, operation, *subresource = owner.split("/")
-    entry = {"manager": manager, "operation": operation}
+    fields: dict[str, Any] = {}
+    for path in sorted(owned):
+        node = fields
+        for key in path:
+            node = node.setdefault(f"f:{key}", {})
+    entry = {"manager": manager, "operation": operation, "fieldsV1": fields}
     if subresource:
         return {**entry, "subresource": subresource[0]}
     return {**entry, "time": "2026-01-01T00:00:00Z"}
+
+
+def _owner(entry: Mapping[str, str]) -> str:
+    parts = (entry["manager"], entry["operation"], entry.get("subresource", ""))
+    return "/".join(filter(None, parts))
+
+
+def _owned(entry: Mapping[str, Any]) -> set[Path_]:
+    def walk(node: Any, above: Path_) -> Any:
+        for key, below in node.items():
+            path = (*above, key.removeprefix("f:"))
+            yield from walk(below, path) if below else [path]
+
+    return set(walk(entry["fieldsV1"], ()))
 
 
 def _encoded(values: Mapping[str, str]) -> dict[str, str]:
@@ -564,7 +614,7 @@ def _handler(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
             content = body if isinstance(body, bytes) else None
             if content is None:
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
+            self.send_response_only(status)  # without a Date: a fault brings its own
             self.send_header("Content-Type", type_)
             self.send_header("Content-Length", str(len(content)))
             for key, value in (headers or {}).items():

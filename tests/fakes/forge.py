@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import Clock, CommitStatus, Limits, MergeRequest, Note
 from pipeline_gitops.reports import Shown
 
@@ -102,6 +103,10 @@ class FakeForge:
     def set_status(self, status: CommitStatus) -> None:
         """Appends a status."""
         self._request("status", lambda: self.board.statuses.append(status))
+
+    def compare(self, base: str, head: str) -> Relation:
+        """Nothing is known of commits here."""
+        return self._request("compare", lambda: Relation.UNKNOWN)
 
     def _now(self) -> str:
         return (_START + timedelta(seconds=self._clock.elapsed())).isoformat()

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from tests.fakes.servers import Reply, Request, Server, page
+from tests.fakes.servers import Reply, Request, Server, lineage, page
 
 MAX_BODY = 65_536
 MAX_DESCRIPTION = 140
@@ -21,6 +21,7 @@ class FakeGitHub(Server):
         self.all_statuses: list[dict[str, Any]] = []
         self.pulls: dict[int, dict[str, Any]] = {7: self.pull(7)}
         self.pulls_of: dict[str, list[int]] = {}
+        self.parents: dict[str, str] = {}  # of each commit that is known; "" of the first
         self._ids = 0
 
     # -- what tests arrange and look at ------------------------------------------------------------
@@ -98,6 +99,8 @@ class FakeGitHub(Server):
             case "GET", "commits", sha, "pulls":
                 found = [self.pulls[number] for number in self.pulls_of.get(sha, [])]
                 return self._page(request, found)
+            case "GET", "compare", pair:
+                return self._compare(*pair.split("..."))
             case "GET", "commits", sha, "statuses":
                 found = [one for one in self.all_statuses if one["sha"] == sha]
                 return self._page(request, found[::-1])
@@ -112,6 +115,16 @@ class FakeGitHub(Server):
             case method, "issues", "comments", id if int(id) in self.comments:
                 return self._comment(method, int(id), request.body)
         return _error(404, "Not Found")
+
+    def _compare(self, base: str, head: str) -> Reply:
+        if base not in self.parents or head not in self.parents:
+            return _error(404, "Not Found")
+        behind, ahead = lineage(self.parents, base), lineage(self.parents, head)
+        if base == head:
+            status = "identical"
+        else:
+            status = "ahead" if base in ahead else "behind" if head in behind else "diverged"
+        return Reply(200, {"status": status, "commits": []})
 
     def _comment(self, method: str, id: int, body: Any) -> Reply:
         if method == "DELETE":

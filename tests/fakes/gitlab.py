@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from tests.fakes.servers import Reply, Request, Server, page
+from tests.fakes.servers import Reply, Request, Server, lineage, page
 
 MAX_BODY = 1_000_000
 MAX_TEXT = 255
@@ -22,6 +22,7 @@ class FakeGitLab(Server):
         self.all_statuses: list[dict[str, Any]] = []
         self.requests: dict[int, dict[str, Any]] = {7: self.request(7)}
         self.requests_of: dict[str, list[int]] = {}
+        self.parents: dict[str, str] = {}  # of each commit that is known; "" of the first
         self._ids = 0
 
     # -- what tests arrange and look at ------------------------------------------------------------
@@ -107,6 +108,8 @@ class FakeGitLab(Server):
                     if one["sha"] == sha and pipeline in (None, str(one["pipeline_id"]))
                 ]
                 return self._page(request, found[::-1])
+            case "GET", "repository", "merge_base":
+                return self._merge_base(*request.lists["refs[]"])
             case "POST", "statuses", sha:
                 return self._set_status(sha, request.body)
             case "GET", "merge_requests", "7", "notes":
@@ -119,6 +122,16 @@ class FakeGitLab(Server):
             case method, "merge_requests", "7", "notes", id if int(id) in self.notes:
                 return self._note(method, int(id), request.body)
         return Reply(404, {"message": "404 Not Found"})
+
+    def _merge_base(self, one: str, other: str) -> Reply:
+        for sha in (one, other):
+            if sha not in self.parents:
+                return Reply(400, {"message": f"400 Bad request - Could not find ref: {sha}"})
+        theirs = lineage(self.parents, other)
+        for sha in lineage(self.parents, one):
+            if sha in theirs:
+                return Reply(200, {"id": sha})
+        return Reply(404, {"message": "404 Merge Base Not Found"})
 
     def _list_notes(self, request: Request) -> Reply:
         """Newest first unless asked otherwise, system notes among them unless asked otherwise."""

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 TOKEN_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")
 
@@ -44,6 +44,7 @@ class Request:
     method: str
     segments: tuple[str, ...]
     query: dict[str, str]
+    lists: dict[str, list[str]]  # of parameters that may come several times
     body: Any
     token: str
 
@@ -116,6 +117,7 @@ class Server:
             method=handler.command,
             segments=tuple(unquote(part) for part in url.path.strip("/").split("/")),
             query=dict(parse_qsl(url.query)),
+            lists=parse_qs(url.query),
             body=json.loads(raw) if raw else None,
             token=sent.split(" ")[-1],
         )
@@ -173,6 +175,15 @@ class Stranger(Server):
     def answer(self, request: Request) -> Reply:
         """Takes everything."""
         return Reply(200, {})
+
+
+def lineage(parents: dict[str, str], sha: str) -> list[str]:
+    """A commit and its ancestors, newest first."""
+    found = []
+    while sha:
+        found.append(sha)
+        sha = parents.get(sha, "")
+    return found
 
 
 def page(items: list[Any], query: dict[str, str], default: int) -> tuple[list[Any], int, bool]:

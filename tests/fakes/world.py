@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline_gitops import diffs
+from pipeline_gitops import diffs, hints
 from pipeline_gitops.documents import Body
 from pipeline_gitops.errors import InterruptedFault
 from pipeline_gitops.ids import ObjectId
@@ -103,6 +103,8 @@ class FakeRuntime:
         return {**body, "status": status}
 
     def evidence(self, id: ObjectId, since: datetime) -> Evidence:
+        if id not in self.target.objects:
+            return Evidence()
         return Evidence(log=(f"last words of {id.name}",))
 
 
@@ -110,8 +112,8 @@ class FakeRuntime:
 class FakeTarget:
     """A store of bodies with an inventory under compare-and-swap.
 
-    *before_claim* and *before_write* run once each, to let somebody else in; *refuse* are ids
-    whose write fails; *die_after* writes raise KeyboardInterrupt, as a kill does.
+    *before_claim*, *before_write* and *before_settle* run once each, to let somebody else in;
+    *refuse* are ids whose write fails; *die_after* writes raise KeyboardInterrupt, as a kill does.
     """
 
     owner: Owner = Owner(repository="acme/shop", environment="prod")
@@ -120,9 +122,12 @@ class FakeTarget:
     runtime: Runtime | None = None
     refuse: frozenset[ObjectId] = frozenset()
     lose: frozenset[ObjectId] = frozenset()  # written, but the answer is lost
+    completed: frozenset[ObjectId] = frozenset()  # finished, and not to run again
     interrupt_after: int | None = None
     before_claim: Any = None
     before_write: Any = None
+    before_settle: Any = None
+    held: frozenset[ObjectId] = frozenset()  # by a finalizer: deleted, and still there
     die_after: int | None = None
     version: int = 0
     writes: list[str] = field(default_factory=list)
@@ -139,7 +144,9 @@ class FakeTarget:
         sights, unchanged = [], set()
         for manifest in desired.manifests:
             live = self.objects.get(manifest.id)
-            if live is not None and diffs.same(live, manifest.body):
+            hook = hints.of(manifest.body).hook
+            is_same = live is not None and diffs.same(live, manifest.body)
+            if manifest.id in self.completed or (is_same and not (hook and hook.anew)):
                 unchanged.add(manifest.id)
                 continue
             sights.append(Sight(id=manifest.id, before=live, after=manifest.body, send=manifest))
@@ -149,7 +156,11 @@ class FakeTarget:
         ]
         gone = frozenset(id for id in left if id not in self.objects)
         return Survey(
-            inventory=inventory, unchanged=frozenset(unchanged), sights=tuple(sights), gone=gone
+            inventory=inventory,
+            unchanged=frozenset(unchanged),
+            sights=tuple(sights),
+            gone=gone,
+            completed=self.completed,
         )
 
     @contextmanager
@@ -161,7 +172,16 @@ class FakeTarget:
         yield self
 
     def settle(self, inventory: Inventory) -> None:
+        meanwhile, self.before_settle = self.before_settle, None
+        if meanwhile:
+            meanwhile(self)
         self._record(replace(inventory, version=Version(str(self.version))))
+
+    def retire(self) -> None:
+        if self.recorded is None:
+            raise Stale
+        self.version += 1
+        self.recorded = None
 
     def _record(self, inventory: Inventory) -> None:
         if inventory.version != str(self.version):
@@ -184,9 +204,9 @@ class FakeTarget:
         state = self._state(change)
         if state is State.DONE:
             self.writes.append(f"{change.action.value} {change.id}")
-            if change.sight.send is None:
+            if change.sight.send is None and change.id not in self.held:
                 self.objects.pop(change.id, None)
-            else:
+            elif change.sight.send is not None:
                 self.objects[change.id] = change.sight.send.body
         if change.id in self.lose:
             state = State.UNKNOWN
@@ -195,6 +215,8 @@ class FakeTarget:
     def _state(self, change: Change) -> State:
         if change.id in self.refuse:
             return State.REFUSED
-        if self.objects.get(change.id) != change.sight.before:
+        live, before = self.objects.get(change.id), change.sight.before
+        if (live is None) != (before is None):
             return State.STALE
-        return State.DONE
+        is_same = live is None or before is None or diffs.same(live, before)
+        return State.DONE if is_same else State.STALE

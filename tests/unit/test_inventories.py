@@ -1,16 +1,28 @@
 """Ownership and order of deploys."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline_gitops import inventories
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.inventories import Inventory, Member, Owner, Receipt, Stamp
+from pipeline_gitops.inventories import (
+    Claim,
+    Inventory,
+    Member,
+    Owner,
+    Precedence,
+    Receipt,
+    Relation,
+    Stamp,
+)
 
 OWNER = Owner(repository="acme/shop", environment="prod")
 KEPT = ObjectId("", "ConfigMap", "shop", "kept")
 OLD = ObjectId("", "ConfigMap", "shop", "old")
 NEW = ObjectId("apps", "Deployment", "shop", "new")
 MINE = Stamp(revision="b" * 40, sequence=8)
+OTHERS = Stamp(revision="c" * 40, sequence=9)
 
 
 def inventory(*ids: ObjectId) -> Inventory:
@@ -54,29 +66,103 @@ def test_the_history_is_bounded() -> None:
     assert len(current.history) == inventories.HISTORY
 
 
+def test_a_claim_carries_along_what_an_unfinished_one_names() -> None:
+    """Whoever made it may be alive: also a third run has to look at it."""
+    first = inventories.claimed(inventory(KEPT), OTHERS, [OLD])
+
+    second = inventories.claimed(first, MINE, [NEW])
+    third = inventories.claimed(second, MINE, [KEPT])
+
+    assert second.claim == Claim(stamp=MINE, ids=(NEW,), inherited=(OLD,))
+    assert third.claim is not None
+    assert third.claim.inherited == (OLD, NEW)
+    assert {KEPT, OLD, NEW} == third.ids
+
+
+def test_a_finished_deploy_leaves_nothing_to_inherit() -> None:
+    """Its writes are over."""
+    claimed = inventories.claimed(inventory(KEPT), OTHERS, [OLD])
+    settled = inventories.settled(claimed, OTHERS, receipts={}, gone=())
+
+    assert inventories.claimed(settled, MINE, [NEW]).claim == Claim(stamp=MINE, ids=(NEW,))
+
+
+def test_the_epoch_grows_with_each_claim() -> None:
+    """And with nothing else: it is what tells claims apart."""
+    claimed = inventories.claimed(inventory(KEPT), MINE, [])
+    settled = inventories.settled(claimed, MINE, receipts={}, gone=())
+    again = inventories.claimed(settled, MINE, [])
+
+    assert (claimed.epoch, settled.epoch, again.epoch) == (1, 1, 2)
+
+
+B8, B9, C0, C1, C8, C9 = (
+    Stamp(revision=name[0], sequence=int(name[1])) for name in ("b8", "b9", "c0", "c1", "c8", "c9")
+)
+
+
 @pytest.mark.parametrize(
-    ("recorded", "mine", "ancestor", "expected"),
+    ("recorded", "mine", "relation", "expected"),
     [
-        (None, Stamp(revision="b"), None, False),
-        (Stamp(revision="b", sequence=9), Stamp(revision="b", sequence=1), True, False),
-        (Stamp(revision="a", sequence=9), Stamp(revision="b", sequence=1), False, False),
-        (Stamp(revision="c", sequence=1), Stamp(revision="b", sequence=9), True, True),
-        (Stamp(revision="c", sequence=9), Stamp(revision="b", sequence=8), None, True),
-        (Stamp(revision="c", sequence=8), Stamp(revision="b", sequence=9), None, False),
-        (Stamp(revision="c"), Stamp(revision="b", sequence=9), None, False),
+        (None, B8, Relation.UNKNOWN, Precedence.DUE),
+        (B9, B8, Relation.IDENTICAL, Precedence.DUE),
+        (C9, B8, Relation.AHEAD, Precedence.DUE),
+        (C1, B9, Relation.BEHIND, Precedence.SUPERSEDED),
+        (C9, B8, Relation.DIVERGED, Precedence.SUPERSEDED),
+        (C8, B9, Relation.DIVERGED, Precedence.DUE),
+        (C9, B8, Relation.UNKNOWN, Precedence.SUPERSEDED),
+        (C8, B9, Relation.UNKNOWN, Precedence.DUE),
+        (C0, B9, Relation.DIVERGED, Precedence.UNDECIDED),
+        (C0, B9, Relation.UNKNOWN, Precedence.UNDECIDED),
+        (C8, B8, Relation.UNKNOWN, Precedence.UNDECIDED),
     ],
     ids=[
         "first deploy",
         "same commit again",
         "ancestry says newer, whatever the counter says",
         "ancestry says older, whatever the counter says",
-        "unknown ancestry, lower counter",
-        "unknown ancestry, higher counter",
-        "no counter to compare",
+        "diverged, lower counter",
+        "diverged, higher counter",
+        "unknown, lower counter",
+        "unknown, higher counter",
+        "diverged, no counter",
+        "unknown, no counter",
+        "unknown, equal counters",
     ],
 )
 def test_order_comes_from_ancestry_then_from_the_counter(
-    recorded: Stamp | None, mine: Stamp, ancestor: bool | None, expected: bool
+    recorded: Stamp | None, mine: Stamp, relation: Relation, expected: Precedence
 ) -> None:
-    """Never from a clock."""
-    assert expected is inventories.superseded(recorded, mine, mine_is_ancestor=ancestor)
+    """Never from a clock; and what nothing tells is not guessed."""
+    assert inventories.precedence(recorded, mine, relation) is expected
+
+
+@pytest.mark.parametrize(
+    ("held", "relation", "expected"),
+    [
+        ("", Relation.BEHIND, False),
+        ("b", Relation.UNKNOWN, True),
+        ("c", Relation.BEHIND, True),
+        ("c", Relation.UNKNOWN, True),
+        ("c", Relation.AHEAD, False),
+        ("c", Relation.DIVERGED, False),
+    ],
+    ids=["nothing held", "itself", "leads to it", "nobody can tell", "repairs it", "beside it"],
+)
+def test_a_hold_stands_against_what_brings_the_held_commit_back(
+    held: str, relation: Relation, expected: bool
+) -> None:
+    """It and what led to it; a commit after it may repair it."""
+    assert inventories.is_held(held, B8, relation) is expected
+
+
+def test_a_rollback_holds_the_newest_that_it_leaves() -> None:
+    """Finished or under way, and a second rollback still holds the first one's."""
+    done = replace(inventory(KEPT), stamp=B8)
+    under_way = inventories.claimed(done, C9, [OLD])
+    twice = replace(done, held="c")
+
+    assert inventories.rolled_back(done, "a") == "b"
+    assert inventories.rolled_back(under_way, "a") == "c"
+    assert inventories.rolled_back(twice, "a") == "c"
+    assert inventories.rolled_back(twice, "c") == ""

@@ -31,9 +31,10 @@ _CURE = "docs/health.md shows how a rule is written"
 
 
 def parse(written: Json, locate: Locate) -> tuple[Rule, ...]:
-    """The rules in a list of them, of the form of schemas/health.schema.json. *locate* finds the place of a pointer below the list.
+    """The rules in a list of them, of the form of schemas/health.schema.json.
 
-    Raises UsageFault for the first mistake.
+    *locate* finds the place of a pointer below the list. Raises UsageFault for the
+    first mistake.
     """
     return tuple(_rules(written, locate))
 

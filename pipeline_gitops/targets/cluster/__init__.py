@@ -11,10 +11,13 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet, defined_kinds
 from pipeline_gitops.plans import Outcome, Sight, State, Survey
 from pipeline_gitops.ports import Clock, Writing
-from pipeline_gitops.targets.cluster import applysets, credentials
+from pipeline_gitops.targets.cluster import applysets, credentials, readiness
 from pipeline_gitops.targets.cluster.apis import Apis, discover
 from pipeline_gitops.targets.cluster.applysets import Parent
+from pipeline_gitops.targets.cluster.fences import FencedWrites, Fences, Stamped
 from pipeline_gitops.targets.cluster.objects import Objects
+from pipeline_gitops.targets.cluster.readiness import Brought
+from pipeline_gitops.targets.cluster.receipts import Terms
 from pipeline_gitops.targets.cluster.settings import Setting
 from pipeline_gitops.targets.cluster.statuses import ApiError
 from pipeline_gitops.targets.cluster.surveys import Surveyor
@@ -33,7 +36,8 @@ class ClusterTarget:
     """One environment in one cluster. Implements `ports.Target`.
 
     Reading the credentials raises UsageFault or UnreachableFault; the server is asked only later.
-    *deadline* is on the clock's elapsed seconds.
+    *deadline* is on the clock's elapsed seconds. *thorough*: surveys trust no receipts, and see
+    what only a dry run shows, as an admission policy that came later.
     """
 
     def __init__(
@@ -45,17 +49,23 @@ class ClusterTarget:
         policy: Policy,
         clock: Clock,
         deadline: float,
+        thorough: bool = False,
     ) -> None:
         connection = credentials.connect(spec, environ=environ)
         self._name = f"cluster {connection.context}"
         self._policy = policy
         self._clock = clock
-        self._transport = Transport(connection, clock, deadline)
+        self._transport = Transport(connection, clock, deadline, patience_s=policy.retry_s)
         self._objects = Objects(self._transport)
         self._parent = Parent(self._objects, applysets.parent_id(spec, owner), owner)
         self._runtime = ClusterRuntime(self._objects, self._known, clock)
+        self._fences = Fences(self._objects, clock)
         self._served: Apis | None = None
         self._surveyed = False
+        self._thorough = thorough
+        self._terms = Terms()  # of the last survey
+        self._brought = Brought()
+        self._deadline = deadline
         self._defined = Kinds()  # by the set that was surveyed
         self._namespaces: Mapping[ObjectId, Sight] = {}  # that the surveyed set would create
 
@@ -103,7 +113,12 @@ class ClusterTarget:
             inventory=inventory,
             defined=self._defined,
         )
-        survey = Surveyor(setting).survey()
+        started = self._clock.elapsed()
+        surveyor = Surveyor(setting, thorough=self._thorough)
+        survey = surveyor.survey()
+        self._terms = surveyor.terms
+        self._brought = readiness.brought(desired)
+        self._runtime.remember(surveyor.seen(), started)
         self._namespaces = {
             sight.id: sight
             for sight in survey.sights
@@ -118,6 +133,9 @@ class ClusterTarget:
     @contextmanager
     def _claim(self, inventory: Inventory) -> Iterator[Writing]:
         created: tuple[Outcome, ...] = ()
+        claim = inventory.claim
+        if claim is None or claim.ids or claim.inherited:
+            self._runtime.forget()  # what was read will not be true any more
         try:
             version = self._parent.write(inventory, inventory.version)
         except ApiError as error:
@@ -125,14 +143,38 @@ class ClusterTarget:
                 raise self._refused(error) from None
             created = self._create_namespace(inventory)
             version = self._parent.write(inventory, inventory.version)
-        yield Writes(
-            self._objects,
-            self._known(),
-            self._parent,
-            self._clock,
-            version=version,
-            created=created,
+        apis = self._known()
+        self._fences.close(inventory, version, apis)
+        stamped = Stamped(self._transport, inventory.epoch)
+        yield FencedWrites(
+            Writes(
+                stamped,
+                apis,
+                self._parent,
+                self._clock,
+                version=version,
+                created=created,
+                terms=self._terms,
+                brought=self._brought,
+                deadline=self._deadline,
+                patience_s=self._policy.object_timeout_s,
+            ),
+            stamped,
+            parent=self._parent,
+            fences=self._fences,
+            apis=apis,
+            epoch=inventory.epoch,
         )
+
+    def hand_over(self) -> ObjectId:
+        """Gives the inventory to kubectl, and says which it is. Raises RefusedFault."""
+        self._parent.hand_over()
+        return self._parent.id
+
+    def take_back(self) -> ObjectId:
+        """Takes the inventory back from kubectl, and says which it is. Raises RefusedFault."""
+        self._parent.take_back()
+        return self._parent.id
 
     def _refused(self, error: ApiError) -> Fault:
         if not error.rejects:

@@ -72,6 +72,11 @@ def connect(
     )
 
 
+def files(spec: ClusterSpec, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The kubeconfig files that a connection would be read from."""
+    return tuple(filter(None, _kubeconfig(spec, environ).split(os.pathsep)))
+
+
 def _kubeconfig(spec: ClusterSpec, environ: Mapping[str, str]) -> str:
     """The paths to read, joined as in KUBECONFIG; "" for none."""
     named = spec.kubeconfig or environ.get("KUBECONFIG", "")
@@ -275,6 +280,7 @@ def _connection(
 ) -> Connection:
     server = str(configuration.host).rstrip("/")
     _check_scheme(server, context)
+    _check_verified(configuration, context)
     read = partial(_token, token_file) if token_file else packaged
     return Connection(
         context=context,
@@ -294,12 +300,26 @@ def _check_scheme(server: str, context: str) -> None:
     )
 
 
+def _check_verified(configuration: Any, context: str) -> None:
+    """Whoever answers an unverified connection gets the token, and every Secret that is sent.
+
+    The package also stops verifying where it renews an OIDC token without a certificate-authority.
+    """
+    if not configuration.verify_ssl:
+        raise UsageFault(
+            f"context {context}: the kubeconfig says not to verify the server "
+            "(insecure-skip-tls-verify)",
+            "put the cluster's CA into certificate-authority-data instead; where the certificate "
+            "has another name than the address, set tls-server-name",
+        )
+
+
 def _pool(configuration: Any, server: str, context: str) -> PoolManager:
     from kubernetes.client.rest import should_bypass_proxies
 
     options: dict[str, Any] = {
         "maxsize": CONNECTIONS,
-        "cert_reqs": "CERT_REQUIRED" if configuration.verify_ssl else "CERT_NONE",
+        "cert_reqs": "CERT_REQUIRED",
         "ca_certs": configuration.ssl_ca_cert,
         "cert_file": configuration.cert_file,
         "key_file": configuration.key_file,

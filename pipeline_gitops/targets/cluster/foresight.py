@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
 
+_IDENTITY = frozenset({"apiVersion", "kind", "metadata", "status"})
+_METADATA = ("annotations", "finalizers", "labels", "ownerReferences")
 _ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 
 
@@ -63,6 +65,22 @@ def overlaid(live: Body, sent: Body) -> Body:
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
         merged[key] = overlaid(mapping(old), mapping(value)) if both else value
     return merged
+
+
+def replacing(old: Body, new: Body) -> tuple[Body, ...]:
+    """The JSON patch (RFC 6902) that makes *new* out of *old*, but for what only the server
+    sets."""
+    found: list[Body] = []
+    pairs = [("", key, old.get(key), new.get(key)) for key in sorted({*old, *new} - _IDENTITY)]
+    before, after = mapping(old, "metadata"), mapping(new, "metadata")
+    pairs += [("/metadata", key, before.get(key), after.get(key)) for key in _METADATA]
+    for above, key, was, value in pairs:
+        pointer = f"{above}/{key.replace('~', '~0').replace('/', '~1')}"
+        if value is None and was is not None:
+            found.append({"op": "remove", "path": pointer})
+        elif value != was:
+            found.append({"op": "add", "path": pointer, "value": value})
+    return tuple(found)
 
 
 def covers(live: Json, wanted: Json) -> bool:

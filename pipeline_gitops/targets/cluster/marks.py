@@ -3,7 +3,7 @@
 Taking such an object over would start a fight: the tool would put it back at its next look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, text
@@ -16,6 +16,11 @@ class Mark:
     tool: str
     field: str  # "labels" or "annotations"
     key: str
+
+    @property
+    def word(self) -> str:
+        """The tool as a configuration names it: "argocd"."""
+        return self.tool.lower().replace(" ", "")
 
 
 # Left out: app.kubernetes.io/managed-by and /instance, which people write by hand as well.
@@ -33,10 +38,14 @@ MARKS: Sequence[Mark] = (
 )
 
 
-def keeper(live: Body, wanted: Body) -> Mark | None:
-    """The mark of the tool that keeps *live*; None when *wanted* has that very mark itself."""
+def keeper(live: Body, wanted: Body, allowed: Collection[str] = ()) -> Mark | None:
+    """The mark of the tool that keeps *live*; None when *wanted* has that very mark itself.
+
+    *allowed*: words of tools whose objects may be taken over.
+    """
     for mark in MARKS:
         value = text(live, "metadata", mark.field, mark.key)
-        if value and value != text(wanted, "metadata", mark.field, mark.key):
+        theirs = value and value != text(wanted, "metadata", mark.field, mark.key)
+        if theirs and mark.word not in allowed:
             return mark
     return None

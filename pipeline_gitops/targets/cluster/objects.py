@@ -18,6 +18,7 @@ FIELD_MANAGER = "pipeline-gitops"
 PAGE = 500
 
 _APPLY = "application/apply-patch+yaml"
+_JSON_PATCH = "application/json-patch+json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -43,13 +44,36 @@ class Objects:
         return _about(id, self._apply(resource, id, body, query).body)
 
     def write(
-        self, resource: Resource, id: ObjectId, body: Body, version: Version, *, force: bool
+        self,
+        resource: Resource,
+        id: ObjectId,
+        body: Body,
+        version: Version,
+        *,
+        force: bool,
+        manager: str = FIELD_MANAGER,
     ) -> Answer:
         """Applies the object if *version* still holds."""
         conditioned = _conditioned(body, version)
-        answer = self._apply(resource, id, conditioned, _query(force=force))
+        answer = self._apply(resource, id, conditioned, _query(force=force, manager=manager))
         _about(id, answer.body)
         return answer
+
+    def patch(
+        self,
+        resource: Resource,
+        id: ObjectId,
+        operations: Sequence[Body],
+        *,
+        dry_run: bool,
+        manager: str = FIELD_MANAGER,
+    ) -> Body:
+        """The object after a JSON patch (RFC 6902)."""
+        query = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        answer = self._transport.request(
+            "PATCH", resource.path(id), query=query, body=operations, content_type=_JSON_PATCH
+        )
+        return _about(id, answer.body)
 
     def _apply(
         self, resource: Resource, id: ObjectId, body: Body, query: Mapping[str, str]
@@ -58,24 +82,43 @@ class Objects:
             "PATCH", resource.path(id), query=query, body=body, content_type=_APPLY
         )
 
-    def delete(self, resource: Resource, id: ObjectId, version: Version) -> None:
-        """Deletes the object if *version* still holds; what it owns follows in the background."""
-        uid, _, resource_version = version.partition("/")
-        body: Body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": uid, "resourceVersion": resource_version},
-            "propagationPolicy": "Background",
-        }
-        self._transport.request("DELETE", resource.path(id), body=body)
+    def delete(
+        self,
+        resource: Resource,
+        id: ObjectId,
+        version: Version,
+        *,
+        dry_run: bool = False,
+        orphan: bool = False,
+    ) -> None:
+        """Deletes the object if *version* still holds; what it owns follows in the background.
+
+        *dry_run*: nothing is deleted. *orphan*: what it owns stays.
+        """
+        body = _deletion(version, orphan=orphan)
+        query: Mapping[str, str] = {}
+        if dry_run:
+            # With a body, the server takes options from there alone; the query is for whoever reads
+            # a log of requests.
+            body, query = {**body, "dryRun": ["All"]}, {"dryRun": "All"}
+        answer = self._transport.request("DELETE", resource.path(id), query=query, body=body)
+        _about_deletion(id, answer.body)
 
     def listed(
-        self, resource: Resource, namespace: str, *, name: str = "", metadata_only: bool = False
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        name: str = "",
+        labels: str = "",
+        metadata_only: bool = False,
     ) -> Sequence[Body]:
-        """All live objects of a kind in a namespace, or the one called *name*."""
+        """All live objects of a kind in a namespace, or the one called *name*, or of *labels*."""
         query = {"limit": str(PAGE)}
         if name:
             query["fieldSelector"] = f"metadata.name={name}"
+        if labels:
+            query["labelSelector"] = labels
         path = resource.collection(namespace)
         accept = _METADATA if metadata_only else JSON
         try:
@@ -92,6 +135,8 @@ class Objects:
         while True:
             more = {"continue": proceed} if proceed else {}
             body = self._transport.request("GET", path, query={**query, **more}, accept=accept).body
+            if not _lists(resource, body):
+                raise _other(f"all {resource.kind.plural}")
             # Items of a list do not say what they are.
             named = {"apiVersion": resource.api_version, "kind": resource.kind.kind}
             for item in bodies(body, "items"):
@@ -116,11 +161,21 @@ def is_terminating(live: Body) -> bool:
     return bool(text(live, "metadata", "deletionTimestamp"))
 
 
-def _query(*, force: bool) -> Mapping[str, str]:
+def _query(*, force: bool, manager: str = FIELD_MANAGER) -> Mapping[str, str]:
     return {
-        "fieldManager": FIELD_MANAGER,
+        "fieldManager": manager,
         "fieldValidation": "Strict",
         "force": "true" if force else "false",
+    }
+
+
+def _deletion(version: Version, *, orphan: bool) -> Body:
+    uid, _, resource_version = version.partition("/")
+    return {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        "propagationPolicy": "Orphan" if orphan else "Background",
     }
 
 
@@ -141,7 +196,28 @@ def _about(id: ObjectId, body: Body) -> Body:
         id.namespace,
     ):
         return body
-    raise UnreachableFault(
-        f"the API server was asked about {id} and answered about something else",
+    raise _other(str(id))
+
+
+def _about_deletion(id: ObjectId, body: Body) -> None:
+    """A deletion is answered with its own success, or with the object that is on its way out."""
+    if text(body, "kind") != "Status":
+        _about(id, body)
+    elif (text(body, "status"), text(body, "details", "name")) != ("Success", id.name):
+        raise _other(f"the deletion of {id}")
+
+
+def _lists(resource: Resource, body: Body) -> bool:
+    """Whether a body is a list of that kind: an empty one would mean that nothing is there."""
+    if text(body, "kind") in (f"{resource.kind.kind}List", "PartialObjectMetadataList"):
+        return True
+    # A definition may give its lists another name.
+    named = text(body, "apiVersion") == resource.api_version and "." in resource.kind.group
+    return named and "items" in body
+
+
+def _other(asked: str) -> UnreachableFault:
+    return UnreachableFault(
+        f"the API server was asked about {asked} and answered about something else",
         "see whether a proxy stands between, and whether it is the right cluster",
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pipeline_gitops.documents import Json, items, text
 from pipeline_gitops.errors import UnreachableFault
+from pipeline_gitops.ids import ObjectId
 
 LONGEST = 300
 MOST_CAUSES = 5
@@ -32,6 +33,19 @@ _DENIED = re.compile(
 _DUMP = re.compile(r"(?P<what>Invalid value|Unsupported value|Duplicate value|Not found): ")
 _FIELD = re.compile(r": (?P<field>\.[\w.\[\]/-]+): ")
 _WEBHOOK = re.compile(r'admission webhook "[\w.-]+" denied the request')
+_QUOTA = re.compile(r'^\S+ "[^"]*" is forbidden: exceeded quota: ')
+_NO_DRY_RUN = re.compile(r'admission webhook "[\w.-]+" does not support dry run')
+# A webhook that cannot be asked, and why: what comes up in a moment, and nothing else
+# (https://github.com/kubernetes/apiserver, pkg/admission/plugin/webhook/errors).
+_UNCALLED = re.compile(
+    r'(?:^|: )(?:failed calling webhook "(?P<name>[\w.-]+)": failed to call webhook'
+    r"|conversion webhook for (?P<kind>[\w./-]+, Kind=\w+) failed): Post "
+)
+_NOT_READY = re.compile(
+    r"connect: connection refused|no endpoints available|no such host|service \"\S+\" not found"
+    r"|x509: |context deadline exceeded|i/o timeout|Client\.Timeout exceeded|: EOF$"
+)
+_ADDRESS = re.compile(r'^"https://(?P<service>[\w-]+)\.(?P<namespace>[\w-]+)\.svc[:/]')
 # Texts that the server itself ends a cause with; after a dump that cannot be parsed, nothing else
 # can be told apart from the dump.
 _KNOWN_ENDS = ("field is immutable", "may not change once set", "cannot change roleRef")
@@ -44,6 +58,15 @@ class Cause:
     reason: str
     field: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook that the server could not ask; the Service behind it, where it is one."""
+
+    name: str
+    service: str = ""
+    namespace: str = ""
 
 
 class ForbiddenFault(UnreachableFault):
@@ -65,6 +88,11 @@ class ApiError(UnreachableFault):
         self.kind = text(answer, "details", "kind")
         self.name = text(answer, "details", "name")
         self.causes = tuple(_causes(answer))
+        self.webhook = unready(status, answer)
+        said = text(answer, "message")
+        self._denied = _WEBHOOK.match(said) is not None
+        self.exceeds_quota = status == 403 and _QUOTA.search(said) is not None
+        self.needs_effects = status == 400 and _NO_DRY_RUN.match(said) is not None
         self.message = shown(status, answer, secret=secret)
         self.final = status != 500 or is_final(answer)
         super().__init__(
@@ -94,6 +122,33 @@ class ApiError(UnreachableFault):
         return self.status == 404 and not self.kind
 
     @property
+    def ends_namespace(self) -> bool:
+        """Whether the object's namespace is being deleted."""
+        return self.status == 403 and any(
+            cause.reason == "NamespaceTerminating" for cause in self.causes
+        )
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the object is more than the server reads, or than its store takes."""
+        return self.status == 413 or "request is too large" in self.message
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether an admission webhook denied it: it may give any reason and any causes."""
+        return self._denied
+
+    def is_validation_of(self, id: ObjectId) -> bool:
+        """Whether this is the server's own validation of that object, and nobody's policy."""
+        about = (self.kind, self.name) == (id.kind, id.name)
+        return self.status == 422 and self.reason == "Invalid" and about and not self._denied
+
+    @property
+    def lacks_method(self) -> bool:
+        """Whether the server never reads, or never applies, objects of that kind."""
+        return self.status in (405, 415)
+
+    @property
     def rejects(self) -> bool:
         """Whether the object itself is what the server will not take."""
         return self.status in (400, 403, 413, 422) or (self.status == 500 and self.final)
@@ -103,6 +158,20 @@ def is_final(answer: Json) -> bool:
     """Whether a 500 is about what was sent, and will not go away."""
     said = text(answer, "message")
     return any(words in said for words in _FINAL)
+
+
+def unready(status: int, answer: Json) -> Webhook | None:
+    """The webhook that cannot be asked yet, if that is all that stands against a request."""
+    said = text(answer, "message")
+    found = _UNCALLED.search(said) if status == 500 else None
+    if found is None or not _NOT_READY.search(said, found.end()):
+        return None
+    address = _ADDRESS.match(said[found.end() :])
+    return Webhook(
+        found["name"] or f"of {found['kind']}",
+        address["service"] if address else "",
+        address["namespace"] if address else "",
+    )
 
 
 def denied(answer: Json) -> str | None:

@@ -1,69 +1,157 @@
 """What is in the cluster against what is wanted.
 
-Several objects of a kind and a namespace are read by one list; each is then compared on its own.
+It costs what changed: an object whose receipt still holds is unchanged, and nothing but its list is
+read. Every other is read and compared on its own, as the API server itself would decide.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, at, text
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.inventories import Receipt
 from pipeline_gitops.kinds import Kinds
-from pipeline_gitops.manifests import Manifest, defined_kinds
+from pipeline_gitops.manifests import Manifest, defined_kinds, vanishes
 from pipeline_gitops.plans import Sight, Survey
-from pipeline_gitops.targets.cluster import orphans, refusals, threads
+from pipeline_gitops.ports import Snapshot
+from pipeline_gitops.targets.cluster import (
+    node_ports,
+    orphans,
+    preflights,
+    receipts,
+    refusals,
+    threads,
+)
 from pipeline_gitops.targets.cluster.apis import Resource
-from pipeline_gitops.targets.cluster.comparisons import Comparison, refused
+from pipeline_gitops.targets.cluster.comparisons import Comparison, refused, sendable
+from pipeline_gitops.targets.cluster.readings import Readings
+from pipeline_gitops.targets.cluster.receipts import Terms
 from pipeline_gitops.targets.cluster.refusals import PART_OF
 from pipeline_gitops.targets.cluster.settings import DEFINITION, Setting
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 
-LISTED_FROM = 4  # objects of one kind and namespace; below, a list could hold much that is not ours
-
 
 class Surveyor:
-    """Surveys one environment once."""
+    """Surveys one environment once. *thorough*: every object is compared, receipt or not."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, *, thorough: bool) -> None:
         self._setting = setting
-        self._objects = setting.objects
+        self._thorough = thorough
         self._apis = setting.apis
         self._target = setting.target
         self._defined = setting.defined
-        self._listed: dict[tuple[Resource, str], dict[str, Body]] = {}
+        self._readings = Readings(setting, self._resource)
+        self._terms = Terms(field_owners=setting.policy.field_owners)
+        self._receipts = {member.id: member.receipt for member in setting.inventory.members}
+        self._learnt: dict[ObjectId, Receipt] = {}
+
+    @property
+    def terms(self) -> Terms:
+        """Under which terms receipts of this survey's objects can be made."""
+        return self._terms
 
     def survey(self) -> Survey:
         """What differs. Raises UnreachableFault where the cluster does not say."""
         desired = self._setting.desired
-        self._list(desired.manifests)
+        self._terms = replace(self._terms, definitions=self._definitions(desired.manifests))
+        self._readings.look(desired.manifests)
         first = [m for m in desired.manifests if m.id.group_kind == DEFINITION]
         rest = [m for m in desired.manifests if m.id.group_kind != DEFINITION]
         sights = self._wanted(first, Kinds())
         changing = [m.document for m in first if m.id in {sight.id for sight in sights}]
         sights += self._wanted(rest, defined_kinds(changing))
         changed = {sight.id for sight in sights}
-        found = orphans.find(self._setting)
+        found = orphans.find(self._setting, thorough=self._thorough)
+        if self._setting.policy.prune and not found.blind:
+            sights = node_ports.taken_over(self._setting, sights, found.sights)
+        checked = preflights.check(self._setting, (*sights, *found.sights))
         return Survey(
             inventory=self._setting.inventory,
             unchanged=frozenset(desired.ids - changed),
-            sights=tuple(sorted([*sights, *found.sights], key=lambda sight: sight.id)),
+            sights=tuple(sorted(checked.sights, key=lambda sight: sight.id)),
             blind=found.blind,
+            receipts=tuple(sorted(self._learnt.items())),
             gone=found.gone,
+            notices=(*found.notices, *checked.notices),
+            completed=frozenset(
+                m.id for m in rest if m.id not in changed and self._has_completed(m)
+            ),
         )
 
+    def seen(self) -> Snapshot:
+        """The wanted objects as they were read, as far as they were."""
+        return self._readings.seen(self._setting.desired.manifests)
+
+    # -- receipts ----------------------------------------------------------------------------------
+
+    def _definitions(self, manifests: Sequence[Manifest]) -> Mapping[tuple[str, str], str]:
+        """Uid and generation of what defines the custom kinds; nothing where that is not said."""
+        plurals = {
+            f"{resource.kind.plural}.{resource.kind.group}": manifest.id.group_kind
+            for manifest in manifests
+            if receipts.is_custom(manifest.body) and (resource := self._resource(manifest))
+        }
+        resource = self._apis.resource(*DEFINITION)
+        if not plurals or resource is None:
+            return {}
+        try:
+            found = self._setting.objects.listed(resource, "", metadata_only=True)
+        except (ApiError, ForbiddenFault):
+            return {}
+        return {
+            plurals[name]: f"{text(body, 'metadata', 'uid')}/{at(body, 'metadata', 'generation')}"
+            for body in found
+            if (name := text(body, "metadata", "name")) in plurals
+        }
+
+    def _is_proven(self, manifest: Manifest, live: Body | None, changing: Kinds) -> bool:
+        """Whether a receipt says that nothing would change."""
+        receipt = self._receipts.get(manifest.id)
+        if self._thorough or not receipt or live is None:
+            return False
+        if _is_created_anew(manifest) or _is_reserved(manifest):
+            return False
+        if changing.get(*manifest.id.group_kind):
+            return False
+        sent = sendable(manifest.body, self._setting.apply_set)
+        return receipts.holds(receipt, sent, live, self._terms)
+
+    def _has_completed(self, manifest: Manifest) -> bool:
+        """Whether this very Job has completed before. Its receipt is recorded only then."""
+        receipt = self._receipts.get(manifest.id)
+        if not receipt or not vanishes(manifest.body):
+            return False
+        sent = sendable(manifest.body, self._setting.apply_set)
+        return receipts.is_of(receipt, sent, self._terms)
+
+    def _learn(self, send: Manifest, live: Body, after: Body) -> None:
+        """Takes down that a dry run changed nothing."""
+        receipt = receipts.proven(send.body, live, after, self._terms)
+        if receipt != self._receipts.get(send.id):
+            self._learnt[send.id] = receipt
+
+    # -- one by one --------------------------------------------------------------------------------
+
     def _wanted(self, manifests: Sequence[Manifest], changing: Kinds) -> list[Sight]:
-        comparison = Comparison(self._setting, changing)
+        comparison = Comparison(self._setting, changing, self._learn)
 
         def sight(manifest: Manifest) -> Sight | None:
-            return self._sight(manifest, comparison)
+            return self._sight(manifest, comparison, changing)
 
-        found = threads.each(sight, manifests, self._setting.clock)
+        open_ = [
+            manifest
+            for manifest in manifests
+            if not self._is_proven(manifest, self._readings.glimpse(manifest), changing)
+        ]
+        self._readings.complete(open_)
+        found = threads.each(sight, open_, self._setting.clock)
         return [sight for sight in found if sight is not None]
 
-    def _sight(self, manifest: Manifest, comparison: Comparison) -> Sight | None:
+    def _sight(self, manifest: Manifest, comparison: Comparison, changing: Kinds) -> Sight | None:
         """How an object differs; None when it does not."""
         id = manifest.id
-        if at(manifest.body, "metadata", "labels", PART_OF) is not None:
+        if _is_reserved(manifest):
             return refused(manifest, None, refusals.reserved_label(manifest))
         resource = self._resource(manifest)
         if resource is None:
@@ -71,40 +159,20 @@ class Surveyor:
         if resource.kind.namespaced != bool(id.namespace):
             return refused(manifest, None, refusals.wrong_scope(id, resource, self._target))
         try:
-            live = self._live(resource, id)
+            live = self._readings.whole(resource, id)
         except ApiError as error:
+            if error.lacks_method:
+                return refused(manifest, None, refusals.not_applicable(manifest, self._target))
             if not error.is_unserved:
                 raise
             return comparison.unserved(manifest)
+        if _is_created_anew(manifest):
+            return comparison.creation(manifest, resource, live)
+        if live is None and self._has_completed(manifest):
+            return None
+        if self._is_proven(manifest, live, changing):  # one that stood alone, so in no list
+            return None
         return comparison.sight(manifest, resource, live)
-
-    def _list(self, manifests: Sequence[Manifest]) -> None:
-        """Reads what stands together in one request; where that is not allowed, one by one later.
-
-        Only in namespaces: all definitions or roles of a cluster would be far more than is wanted.
-        """
-        wanted = Counter(
-            (resource, manifest.id.namespace)
-            for manifest in manifests
-            if manifest.id.namespace
-            and (resource := self._resource(manifest)) is not None
-            and resource.kind.namespaced
-        )
-        places = [place for place, count in wanted.items() if count >= LISTED_FROM]
-        found = threads.each(self._list_one, places, self._setting.clock)
-        self._listed = {
-            place: live for place, live in zip(places, found, strict=True) if live is not None
-        }
-
-    def _list_one(self, place: tuple[Resource, str]) -> dict[str, Body] | None:
-        try:
-            return {text(b, "metadata", "name"): b for b in self._objects.listed(*place)}
-        except (ApiError, ForbiddenFault):
-            return None  # reading one by one says what is wrong, with the object's name
-
-    def _live(self, resource: Resource, id: ObjectId) -> Body | None:
-        listed = self._listed.get((resource, id.namespace))
-        return self._objects.read(resource, id) if listed is None else listed.get(id.name)
 
     def _resource(self, manifest: Manifest) -> Resource | None:
         """Where an object is found: as the server says, else as the set itself defines its kind.
@@ -117,3 +185,14 @@ class Surveyor:
         if kind and version in kind.versions and id.group not in self._apis.stale:
             return self._apis.resource(id.group, id.kind, version) or Resource(kind, version)
         return self._apis.resource(id.group, id.kind, version)
+
+
+def _is_created_anew(manifest: Manifest) -> bool:
+    """Whether each deploy that runs hooks creates the object again."""
+    hook = hints.of(manifest.body).hook
+    return hook is not None and hook.anew
+
+
+def _is_reserved(manifest: Manifest) -> bool:
+    """Whether a manifest sets the label that is the target's to set."""
+    return at(manifest.body, "metadata", "labels", PART_OF) is not None

@@ -5,11 +5,18 @@ with a precondition. A repeated write may meet its own first success; *repeated*
 whoever wrote has to look what is there.
 """
 
+import io
 import json
 import random
+import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
+from typing import Any
 from urllib.parse import urlencode
 
 from urllib3 import BaseHTTPResponse, Timeout, exceptions
@@ -22,11 +29,11 @@ from pipeline_gitops.targets.cluster.credentials import Connection
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 
 CONNECT_S = 5.0
-READ_S = 30.0
+READ_S = 30.0  # for a whole answer, however slowly it comes
 TRIES = 5
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 30.0  # of a Retry-After: waiting for an hour would look like a hanging job
-PATIENCE_S = 60.0  # for one request, all tries together
+PATIENCE_S = 60.0  # for one request, all tries together; the last one begins within
 GRACE_S = 10.0  # after the deadline, for what explains why it was missed
 
 JSON = "application/json"
@@ -68,7 +75,7 @@ class _Raw:
     """What came back, whatever it is."""
 
     status: int
-    retry_after: str = ""
+    headers: Mapping[str, str]
     data: bytes = field(repr=False)
     value: Json = field(default=None, repr=False)  # None: no JSON, or broken
 
@@ -82,12 +89,24 @@ class _Lost(Exception):
 
 
 class Transport:
-    """One API server, as one user, for all threads. *deadline*: on the clock's elapsed seconds."""
+    """One API server, as one user, for all threads. *deadline*: on the clock's elapsed seconds.
 
-    def __init__(self, connection: Connection, clock: Clock, deadline: float) -> None:
+    *patience_s*: how long one request is repeated while the server is busy or away.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        deadline: float,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._connection = connection
         self._clock = clock
         self._deadline = deadline
+        self._patience_s = patience_s
+        _bound(connection)
         self._random = random.Random()  # noqa: S311 - it spreads retries and protects nothing
 
     def request(
@@ -96,7 +115,7 @@ class Transport:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: Body | Sequence[Body] | None = None,
         content_type: str = JSON,
         accept: str = JSON,
     ) -> Answer:
@@ -140,7 +159,7 @@ class Transport:
             if raw is not None and not _passing(raw):
                 return self._renewed(sent, raw, text=text), tries
             pause = self._pause(raw, tries)
-            patience = PATIENCE_S - (self._clock.elapsed() - started)
+            patience = self._patience_s - (self._clock.elapsed() - started)
             if tries == TRIES or pause > min(patience, self._left()):
                 break
             self._clock.sleep(pause)
@@ -202,7 +221,7 @@ class Transport:
                 raise _Lost("the answer is broken JSON") from None
         return _Raw(
             status=response.status,
-            retry_after=response.headers.get("Retry-After", ""),
+            headers=response.headers,
             data=response.data,
             value=value,
         )
@@ -211,8 +230,9 @@ class Transport:
         return self._deadline + GRACE_S - self._clock.elapsed()
 
     def _pause(self, raw: _Raw | None, tries: int) -> float:
-        if raw is not None and raw.retry_after.isdecimal():
-            return min(float(raw.retry_after[:6]), LONGEST_PAUSE_S) + self._random.random()
+        asked = _asked(raw.headers, self._clock.now()) if raw is not None else None
+        if asked is not None:
+            return min(asked, LONGEST_PAUSE_S) + self._random.random()
         return float(FIRST_PAUSE_S * 2 ** (tries - 1) * (0.5 + self._random.random()))
 
     def _refusal(self, sent: _Sent, raw: _Raw, *, repeated: bool) -> UnreachableFault:
@@ -255,6 +275,28 @@ def _passing(raw: _Raw) -> bool:
     return raw.status in _BUSY
 
 
+def _asked(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds that Retry-After asks for; None when it does not, or cannot be read.
+
+    A date counts from the server's own, where it tells that: our clocks may differ.
+    """
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isdecimal() and asked.isascii():
+        return float(asked[:6])
+    until = _date(asked)
+    if until is None:
+        return None
+    return max(0.0, (until - (_date(headers.get("Date", "")) or now)).total_seconds())
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
 def _said(error: exceptions.HTTPError) -> str:
     """Our own words: those of the library hold the whole address."""
     match error:
@@ -270,6 +312,57 @@ def _said(error: exceptions.HTTPError) -> str:
             return "the proxy does not let us through"
         case _:
             return "the connection broke"
+
+
+# -- a bound for whole answers ---------------------------------------------------------------------
+
+
+def _bound(connection: Connection) -> None:
+    """From here on the read timeout is for a whole answer."""
+    pool = connection.pool.connection_from_url(connection.server)
+    own: Any = pool.ConnectionCls  # Any: a class made of a class that is only known at run time
+    pool.ConnectionCls = type(own.__name__, (own,), {"response_class": _Whole})
+
+
+class _Whole(HTTPResponse):
+    """An answer that has to be there within the socket's timeout.
+
+    To a socket alone every byte starts its timeout anew: a byte a second would hold us for hours.
+    """
+
+    def __init__(self, sock: socket.socket, *given: Any, **named: Any) -> None:
+        super().__init__(sock, *given, **named)
+        allowed = sock.gettimeout()
+        if allowed is not None:
+            pieces: Any = _Pieces(self.fp.detach(), sock, time.monotonic() + allowed)
+            self.fp = io.BufferedReader(pieces)
+
+
+class _Pieces(io.RawIOBase):
+    """What a socket receives until a time."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, until: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._until = until
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Raises TimeoutError once the time is over."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        if self._sock.fileno() >= 0:  # the connection's part of it may be closed already
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Lets the socket go."""
+        super().close()
+        self._raw.close()
 
 
 def _plain(value: object) -> object:

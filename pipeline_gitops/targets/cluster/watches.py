@@ -13,6 +13,7 @@ from pipeline_gitops.targets.cluster.objects import Objects
 from pipeline_gitops.targets.cluster.statuses import ApiError
 
 POLL_S = 1.0
+FRESH_S = 5.0  # for how long what a survey read tells about health
 SKEW = timedelta(minutes=1)  # between the clock of this machine and the cluster's
 MOST_OWNED = 10
 MOST_EVENTS = 10
@@ -21,7 +22,7 @@ LOG_BYTES = 65_536
 LONGEST_LINE = 500
 
 # Kinds without a status: that they are there is all that can be told, so only metadata is read.
-_STILL = frozenset(
+STILL = frozenset(
     {
         ("", "ConfigMap"),
         ("", "Secret"),
@@ -49,28 +50,46 @@ class ClusterRuntime:
         self._apis = apis
         self._clock = clock
         self._seen: Mapping[ObjectId, str] | None = None
+        self._known: Snapshot = {}
+        self._known_s = 0.0
+
+    def remember(self, known: Snapshot, since_s: float) -> None:
+        """Lets the next look begin with what was read since then, on the clock's elapsed seconds.
+
+        Whoever writes has to `forget` it before.
+        """
+        self._known, self._known_s = known, since_s
+
+    def forget(self) -> None:
+        """Makes the next look read everything."""
+        self._known = {}
 
     def watch(self, ids: frozenset[ObjectId], wait_s: float) -> Snapshot:
         """The live objects; None for one that is not there."""
         left = wait_s
+        known = self._known if self._clock.elapsed() - self._known_s <= FRESH_S else {}
+        self.forget()
         while True:
             pause = min(POLL_S, left)
             if pause > 0:
                 self._clock.sleep(pause)
                 left -= pause
-            snapshot = self._snapshot(ids)
+                known = {}
+            snapshot = self._snapshot(ids, known)
             versions = {id: _version(body) for id, body in snapshot.items()}
             changed, self._seen = versions != self._seen, versions
             if changed or left <= 0:
                 return snapshot
 
-    def _snapshot(self, ids: frozenset[ObjectId]) -> Snapshot:
+    def _snapshot(self, ids: frozenset[ObjectId], known: Snapshot) -> Snapshot:
         grouped: dict[_Group, list[ObjectId]] = {}
         for id in sorted(ids):
             grouped.setdefault((id.group, id.kind, id.namespace), []).append(id)
 
-        def live(group: _Group) -> Mapping[str, Body]:
+        def live(group: _Group) -> Mapping[str, Body | None]:
             wanted = grouped[group]
+            if all(id in known for id in wanted):
+                return {id.name: known[id] for id in wanted}
             return self._live(group, wanted[0].name if len(wanted) == 1 else "")
 
         found = dict(zip(grouped, threads.each(live, grouped, self._clock), strict=True))
@@ -81,7 +100,7 @@ class ClusterRuntime:
         resource = self._apis().resource(*group[:2])
         if resource is None:
             return {}
-        still = group[:2] in _STILL
+        still = group[:2] in STILL
         try:
             listed = self._objects.listed(resource, group[2], name=name, metadata_only=still)
         except ApiError as error:
@@ -94,7 +113,7 @@ class ClusterRuntime:
 
     def evidence(self, id: ObjectId, since: datetime) -> Evidence:
         """What can be read about an object. What cannot be read is left out."""
-        body = self._snapshot(frozenset({id}))[id]
+        body = self._snapshot(frozenset({id}), {})[id]
         if body is None:
             return Evidence()
         owned = self._owned(id, body)

@@ -5,27 +5,47 @@ try, whose answer was lost: it is done. Anything else: it is stale, and planned 
 """
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
+from threading import Lock
 
 from pipeline_gitops import diffs
 from pipeline_gitops.documents import Body, at, text
 from pipeline_gitops.errors import InterruptedFault, UnreachableFault
-from pipeline_gitops.inventories import Inventory, Version
+from pipeline_gitops.inventories import Inventory, Receipt, Version
+from pipeline_gitops.manifests import EPOCH, FENCE
 from pipeline_gitops.plans import Change, Outcome, State
 from pipeline_gitops.ports import Clock
-from pipeline_gitops.targets.cluster import foresight, owners
+from pipeline_gitops.targets.cluster import (
+    fieldsets,
+    foresight,
+    migrations,
+    owners,
+    readiness,
+    receipts,
+    threads,
+    transfers,
+)
 from pipeline_gitops.targets.cluster.apis import Apis, Resource
 from pipeline_gitops.targets.cluster.applysets import Parent
 from pipeline_gitops.targets.cluster.credentials import CONNECTIONS
-from pipeline_gitops.targets.cluster.objects import Objects, is_terminating, version_of
+from pipeline_gitops.targets.cluster.objects import (
+    FIELD_MANAGER,
+    Objects,
+    is_terminating,
+    version_of,
+)
+from pipeline_gitops.targets.cluster.readiness import Brought
+from pipeline_gitops.targets.cluster.receipts import Terms
+from pipeline_gitops.targets.cluster.replacements import Replacement
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
+from pipeline_gitops.targets.cluster.transport import Answer
 from pipeline_gitops.views import Action
 
 RESENDS = 5  # a rollout moves an object a few times a second; more than this is a fight
-PREPARING_TRIES = 20
-PREPARING_S = (
-    0.25  # between two tries of what an object's new kind or namespace may not be ready for
-)
+STOPPING_S = 5.0  # GitHub's runner sends SIGTERM 7.5 s after SIGINT, then kills
+
+_TICK_S = 0.1
 
 _MOVED = "it changed since it was planned"
 
@@ -33,7 +53,9 @@ _MOVED = "it changed since it was planned"
 class Writes:
     """Writes under one claim. Implements `ports.Writing`.
 
-    *created*: outcomes of writes that the claim itself had to make.
+    *created*: outcomes of writes that the claim itself had to make. *brought*: what of the set
+    others have to wait for. *deadline*: on the clock's elapsed seconds. *patience_s*: how long an
+    object that is replaced may take to go, where it does not say so itself.
     """
 
     def __init__(
@@ -45,62 +67,91 @@ class Writes:
         *,
         version: Version,
         created: Sequence[Outcome],
+        terms: Terms,
+        brought: Brought,
+        deadline: float,
+        patience_s: float | None,
     ) -> None:
         self._objects = objects
         self._apis = apis
         self._parent = parent
         self._clock = clock
         self._version = version
+        self._terms = terms
         self._created = {outcome.id: outcome for outcome in created}
+        self._brought = brought
+        self._deadline = deadline
+        self._patience_s = patience_s
         self._stop: InterruptedFault | None = None
+        self._stop_at = 0.0
+        self._resting = 0  # writes that wait for something, and need no connection
+        self._lock = Lock()
 
     def settle(self, inventory: Inventory) -> None:
         """Records the finished deploy. Raises Stale."""
         self._version = self._parent.write(inventory, self._version)
 
+    def retire(self) -> None:
+        """Deletes the inventory. Raises Stale."""
+        self._parent.delete(self._version)
+
     def apply(self, changes: Sequence[Change]) -> Generator[Outcome, None, None]:
         """Outcomes as they come. After one that is not known, no more is started.
 
-        Raises InterruptedFault at its end, when we were asked to stop meanwhile.
+        Raises InterruptedFault at its end, when we were asked to stop meanwhile. What is in flight
+        then has five seconds to end.
         """
         waiting = list(reversed(changes))
-        running: set[Future[Outcome]] = set()
+        running: dict[Future[Outcome], Change] = {}
         unknown = False
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        try:
             while waiting or running:
                 self._listen()
-                while waiting and len(running) < CONNECTIONS and not (unknown or self._stop):
-                    running.add(pool.submit(self._outcome, waiting.pop()))
-                if not running:
+                while waiting and self._has_room(len(running)) and not (unknown or self._stop):
+                    change = waiting.pop()
+                    running[threads.begin(self._outcome, change)] = change
+                if not running or self._is_over():
                     break
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                finished, _ = wait(running, timeout=_TICK_S, return_when=FIRST_COMPLETED)
                 for future in finished:
+                    del running[future]
                     outcome = future.result()
                     unknown = unknown or outcome.state is State.UNKNOWN
                     yield outcome
+        finally:  # whoever closes us early finds nothing under way afterwards
+            wait(running, timeout=0 if self._is_over() else STOPPING_S)
+        for change in running.values():
+            yield _outcome(change, State.UNKNOWN, "asked to stop, and no answer came in time")
         for change in reversed(waiting):
             yield _outcome(change, State.SKIPPED, "not tried any more")
         if self._stop:
             raise self._stop
 
+    def _has_room(self, running: int) -> bool:
+        return running - self._resting < CONNECTIONS
+
+    def _is_over(self) -> bool:
+        return self._stop is not None and self._clock.elapsed() >= self._stop_at + STOPPING_S
+
     def _listen(self) -> None:
+        if self._stop:
+            return
         try:
             self._clock.sleep(0)
         except InterruptedFault as fault:
-            self._stop = fault
+            self._stop, self._stop_at = fault, self._clock.elapsed()
 
     def _outcome(self, change: Change) -> Outcome:
         try:
             return self._written(change)
-        except InterruptedFault as fault:
-            self._stop = fault
+        except InterruptedFault:  # that we are asked to stop, `apply` hears by itself
             return _outcome(change, State.UNKNOWN, "interrupted while it was sent again")
         except ForbiddenFault as fault:
             return _outcome(change, State.REFUSED, fault.what)
         except ApiError as error:
             if error.conflicts:
                 return _outcome(change, State.STALE, _MOVED)
-            known = error.rejects or error.status == 404
+            known = error.rejects or error.status == 404 or error.webhook is not None
             return _outcome(change, State.REFUSED if known else State.UNKNOWN, error.message)
         except UnreachableFault as fault:
             return _outcome(change, State.UNKNOWN, fault.what)
@@ -111,6 +162,8 @@ class Writes:
         resource = self._resource(change)
         if change.action is Action.DELETE:
             return self._conditioned(change, resource, self._delete)
+        if change.action is Action.REPLACE:
+            return self._conditioned(change, resource, self._replace)
         return self._conditioned(change, resource, self._apply)
 
     def _resource(self, change: Change) -> Resource:
@@ -124,7 +177,9 @@ class Writes:
         self, change: Change, resource: Resource, write: Callable[..., Outcome]
     ) -> Outcome:
         """The write, and again while nothing but noise stands against it."""
-        version = change.sight.version
+        # What a wait has seen to end is deleted as it was seen: it carries its version itself.
+        before = change.sight.before
+        version = change.sight.version or (version_of(before) if before else Version(""))
         for _ in range(1 + RESENDS):
             try:
                 return write(change, resource, version)
@@ -148,26 +203,61 @@ class Writes:
                 raise
         return _outcome(change, State.DONE)
 
+    def _replace(self, change: Change, resource: Resource, version: Version) -> Outcome:
+        replacement = Replacement(
+            self._objects, self._clock, change, resource, patience_s=self._patience_s
+        )
+        return replacement.outcome(
+            version, lambda: self._sent(change, resource, Version(""), force=False)
+        )
+
     def _apply(self, change: Change, resource: Resource, version: Version) -> Outcome:
+        version = transfers.transfer(self._objects, resource, change, version)
+        return self._sent(change, resource, version, force=owners.is_taking(change.sight.owners))
+
+    def _sent(
+        self, change: Change, resource: Resource, version: Version, *, force: bool
+    ) -> Outcome:
+        """The apply, repeated while what it needs is on its way with the same deploy."""
         sight = change.sight
         body = sight.send.body if sight.send else {}
-        force = owners.is_taking(sight.owners)
-        tries = PREPARING_TRIES if sight.predicted else 1
+        started = self._clock.elapsed()
+        message = ""
         while True:
-            tries -= 1
             try:
                 answer = self._objects.write(resource, change.id, body, version, force=force)
             except ApiError as error:
-                if not tries or not _is_preparing(error):
+                awaited = readiness.wait(
+                    error, predicted=bool(sight.predicted), brought=self._brought
+                )
+                until = min(started + awaited.most_s, self._deadline) if awaited else 0.0
+                if not awaited or self._clock.elapsed() + awaited.every_s > until:
                     raise
-                self._clock.sleep(PREPARING_S)
             else:
-                return _outcome(change, State.DONE, live=answer.body)
+                done = _outcome(change, State.DONE, message, live=answer.body)
+                return replace(done, receipt=self._receipt(change, answer))
+            self._rest(awaited.every_s)
+            waited = self._clock.elapsed() - started
+            message = f"waited {waited:.0f} s for {awaited.what}" if waited >= 1 else ""
 
+    def _rest(self, seconds: float) -> None:
+        """Waits, and lets another write be sent meanwhile: it may be what this one waits for."""
+        with self._lock:
+            self._resting += 1
+        try:
+            self._clock.sleep(seconds)
+        finally:
+            with self._lock:
+                self._resting -= 1
 
-def _is_preparing(error: ApiError) -> bool:
-    """Whether a kind or a namespace that was made just now may not be ready yet."""
-    return error.is_unserved or error.misses_namespace or error.status == 500
+    def _receipt(self, change: Change, answer: Answer) -> Receipt:
+        """What proves later that this write still stands; "" where it depends on more than that."""
+        sent = change.sight.send
+        if sent is None or owners.is_leaving(change.sight.owners):
+            return Receipt("")
+        if migrations.moved(answer.body):  # the server's stand-in for owners that it did not know
+            return Receipt("")
+        return receipts.made(sent.body, answer.body, self._terms)
 
 
 def _stands(change: Change, live: Body | None) -> bool:
@@ -177,6 +267,10 @@ def _stands(change: Change, live: Body | None) -> bool:
         return live is None or is_terminating(live)
     if live is None or is_terminating(live):
         return False
+    if change.action is Action.REPLACE:
+        sent = change.sight.send
+        is_new = not _is_same(change.sight.before, live)
+        return is_new and sent is not None and foresight.covers(live, sent.body)
     if change.sight.before is None:
         return foresight.covers(live, after)
     return diffs.same(after, live)
@@ -185,10 +279,19 @@ def _stands(change: Change, live: Body | None) -> bool:
 def _is_noise(change: Change, live: Body) -> bool:
     """Whether a live object differs from the planned one only in what controllers write."""
     before = change.sight.before
-    if before is None or is_terminating(live):
+    if before is None or is_terminating(live) or not _is_same(before, live):
         return False
-    same_object = text(before, "metadata", "uid") == text(live, "metadata", "uid")
-    return same_object and diffs.same(before, live)
+    return _touch(before) == _touch(live) and diffs.same(before, live)
+
+
+def _is_same(before: Body | None, live: Body) -> bool:
+    return text(before, "metadata", "uid") == text(live, "metadata", "uid")
+
+
+def _touch(body: Body) -> tuple[object, ...]:
+    """What shows that another run of ours wrote, though it shows in no diff."""
+    marks = (text(body, "metadata", "annotations", key) for key in (EPOCH, FENCE))
+    return (fieldsets.owned(body, FIELD_MANAGER), *marks)
 
 
 def _outcome(

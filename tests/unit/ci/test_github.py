@@ -91,6 +91,15 @@ def test_a_pull_request_is_known_by_its_head() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["GITEA_ACTIONS", "FORGEJO_ACTIONS"])
+def test_runners_of_gitea_and_forgejo_speak_of_their_own_forge(name: str) -> None:
+    """They set the variables of GitHub Actions, and one more that tells them apart."""
+    context = detect("push", PUSH, **{name: "true"})
+
+    assert (context.vendor, context.forge) == (Vendor.GITHUB, ForgeKind.GITEA)
+    assert context.files_url("abc") == "https://forge.example/shop/deploy/src/commit/abc"
+
+
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "labeled"])
 def test_a_changed_pull_request_is_reviewed(action: str) -> None:
     """A label can confirm a danger, so it counts as a change."""

@@ -14,8 +14,10 @@ from pipeline_gitops.config import (
     Deletes,
     DirectorySpec,
     Environment,
+    FieldRule,
     Overlay,
     Policy,
+    Scope,
 )
 from pipeline_gitops.errors import UsageFault
 
@@ -39,7 +41,16 @@ environments:
   mirror:
     path: ./deploy
     target: {directory: {path: rendered}}
-    policy: {maxDeletes: 0}
+    policy:
+      maxDeletes: 0
+      replace: true
+      adoptFrom: [argocd, helm]
+      retry: 5s
+      objectTimeout: 2m
+      scope: {namespaces: [shop, "shop-*"], clusterKinds: [Namespace]}
+      fieldOwners:
+        - {manager: keda*, decision: leave, fields: [.spec.replicas], kind: Deployment.apps}
+        - {manager: old-tool, decision: take}
 render: {kustomize: /opt/kustomize}
 """
 
@@ -62,7 +73,32 @@ def test_every_setting_has_its_value() -> None:
     assert BranchSpec(name="rendered/prod", path="manifests") == prod.target
     assert (prod.branch, prod.protected, prod.promote_from) == ("main", True, "staging")
     assert DirectorySpec(path="rendered") == mirror.target
-    assert Deletes(number=0) == mirror.policy.max_deletes
+    assert Policy(
+        max_deletes=Deletes(number=0),
+        replace=True,
+        adopt_from=("argocd", "helm"),
+        retry_s=5.0,
+        object_timeout_s=120.0,
+        scope=Scope(namespaces=("shop", "shop-*"), cluster_kinds=("Namespace",)),
+        field_owners=(
+            FieldRule(
+                manager="keda*",
+                decision="leave",
+                fields=(".spec.replicas",),
+                kind="Deployment.apps",
+            ),
+            FieldRule(manager="old-tool", decision="take"),
+        ),
+    ) == (mirror.policy)
+
+
+def test_an_empty_scope_is_no_missing_one() -> None:
+    """Nothing allowed is not everything allowed."""
+    text = "version: 1\nenvironments: {a: {path: x, policy: {scope: {namespaces: []}}}}"
+
+    (environment,) = parse(text).environments
+
+    assert Scope(namespaces=()) == environment.policy.scope
 
 
 @pytest.mark.parametrize(
@@ -101,6 +137,26 @@ def test_every_setting_has_its_value() -> None:
         (
             "version: 1\nenvironments: {a: {path: x, policy: {timeout: 10 minutes}}}",
             "environments.a.policy.timeout: does not have the form",
+            "",
+        ),
+        (
+            "version: 1\nenvironments: {a: {path: x, policy: {adoptFrom: [argo]}}}",
+            "environments.a.policy.adoptFrom.0: must be one of argocd, flux, helm, kapp, kluctl",
+            "",
+        ),
+        (
+            "version: 1\nenvironments: {a: {path: x, policy: {scope: {namespace: [b]}}}}",
+            "unknown key 'namespace'",
+            "did you mean 'namespaces'?",
+        ),
+        (
+            "version: 1\nenvironments: {a: {path: x, policy: {fieldOwners: [{manager: m}]}}}",
+            "'decision' is missing",
+            "",
+        ),
+        (
+            "version: 1\nenvironments: {a: {path: x, policy: {retry: 0s}}}",
+            "policy.retry: a duration looks like",
             "",
         ),
         ("version: 1\nversion: 1", ":2:1: ", ""),
@@ -177,6 +233,12 @@ def environment(**fields: Any) -> Environment:
     [
         ("target", ClusterSpec(context="somewhere-else")),
         ("policy", Policy(prune=False)),
+        ("policy", Policy(replace=True)),
+        ("policy", Policy(adopt_from=("helm",))),
+        ("policy", Policy(scope=Scope(namespaces=("kube-system",)))),
+        ("policy", Policy(field_owners=(FieldRule(manager="*", decision="take"),))),
+        ("policy", Policy(retry_s=3600.0)),
+        ("policy", Policy(object_timeout_s=1.0)),
         ("protected", True),
         ("branch", "feature"),
         ("promote_from", "dev"),
@@ -213,3 +275,10 @@ def test_a_new_environment_gets_no_target_before_the_merge() -> None:
 
     assert None is trusted.environments[0].target
     assert len(dangers) == 1
+
+
+def test_the_tools_of_the_schema_are_those_of_the_program() -> None:
+    """The flag and the setting know the same."""
+    enum = SCHEMA["$defs"]["policy"]["properties"]["adoptFrom"]["items"]["enum"]
+
+    assert tuple(enum) == config.TOOLS

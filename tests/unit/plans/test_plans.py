@@ -49,42 +49,6 @@ def test_a_refusal_of_the_target_is_part_of_the_plan() -> None:
     assert (no,) == plan.refusals
 
 
-def test_namespaces_then_definitions_then_the_rest_then_webhooks() -> None:
-    """Waves go from what others need to what could stop them."""
-    kinds = [
-        "ValidatingWebhookConfiguration",
-        "Deployment",
-        "ConfigMap",
-        "CustomResourceDefinition",
-        "Namespace",
-        "Widget",
-    ]
-    plan = plans.compute(survey(*(created(kind) for kind in kinds)), prune=True)
-
-    order = [[change.id.kind for change in wave] for wave in plans.waves(plan)]
-
-    assert order == [
-        ["Namespace"],
-        ["CustomResourceDefinition"],
-        ["ConfigMap"],
-        ["Widget", "Deployment"],
-        ["ValidatingWebhookConfiguration"],
-    ]
-
-
-def test_deletions_come_in_reverse_and_in_no_wave_of_writes() -> None:
-    """Users go before what they use."""
-    plan = plans.compute(
-        survey(deleted("Namespace"), deleted("Deployment"), created("ConfigMap", "new")), prune=True
-    )
-
-    assert [[change.id.kind for change in wave] for wave in plans.pruning(plan)] == [
-        ["Deployment"],
-        ["Namespace"],
-    ]
-    assert [[change.id.kind for change in wave] for wave in plans.waves(plan)] == [["ConfigMap"]]
-
-
 def guard(plan: Plan, policy: Policy, **given: object) -> list[str]:
     settings = {"environment": "prod", "members": 10, "wanted": 9, "confirmation": Confirmation()}
     found = plans.guard(plan, policy, **{**settings, **given})  # type: ignore[arg-type]

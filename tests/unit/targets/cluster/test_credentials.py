@@ -323,3 +323,16 @@ def test_credentials_are_not_in_the_repr(tmp_path: Path) -> None:
     connection.authorization.headers()
 
     assert CANARY not in repr(connection)
+
+
+def test_server_that_is_not_verified(tmp_path: Path) -> None:
+    """insecure-skip-tls-verify would hand the token to whoever answers; there is no flag for it."""
+    path = kubeconfig(tmp_path / "config", "a", current="a")
+    content = json.loads((tmp_path / "config").read_text())
+    content["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
+    (tmp_path / "config").write_text(json.dumps(content))
+
+    fault = fault_of(ClusterSpec(kubeconfig=path))
+
+    assert isinstance(fault, UsageFault)
+    assert "certificate-authority-data" in fault.cure

@@ -1,9 +1,14 @@
 """Whose fields are taken, left, or not touched."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
+from pipeline_gitops.config import FieldRule
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.targets.cluster import owners
+from pipeline_gitops.targets.cluster.owners import Dispute
 from pipeline_gitops.targets.cluster.statuses import Cause
 
 WEB = ObjectId("apps", "Deployment", "shop", "web")
@@ -13,8 +18,22 @@ def conflict(manager: str, field: str = ".spec.x", rest: str = "") -> Cause:
     return Cause("FieldManagerConflict", field, f'conflict with "{manager}"{rest}')
 
 
-def decision(cause: Cause, *, scaled: bool = False) -> str:
-    (owner,) = owners.decide([cause], {}, lambda: scaled)
+SENT: Any = {"spec": {"replicas": 2, "x": 1}}
+
+
+def dispute(
+    *,
+    id: ObjectId = WEB,
+    sent: Any = SENT,
+    live: Any = None,
+    rules: Sequence[FieldRule] = (),
+    scaled: bool = False,
+) -> Dispute:
+    return Dispute(id=id, sent=sent, live=live or {}, rules=rules, is_scaled=lambda: scaled)
+
+
+def decision(cause: Cause, **options: Any) -> str:
+    (owner,) = owners.decide([cause], dispute(**options))
     return owner.decision
 
 
@@ -27,6 +46,7 @@ def decision(cause: Cause, *, scaled: bool = False) -> str:
         "kubectl-patch",
         "helm",
         "before-first-apply",
+        "pipeline-gitops-handover",
         "k9s",
         "Mozilla",
     ],
@@ -86,7 +106,7 @@ def test_since() -> None:
         conflict("c", ".zz", " using v1 at 2026-03-03T00:00:00Z"),
     ]
 
-    found = owners.decide(causes, live, lambda: False)
+    found = owners.decide(causes, dispute(live=live))
 
     assert [owner.since for owner in found] == [
         "2026-01-01T00:00:00Z",
@@ -100,7 +120,7 @@ def test_refusal_names_all() -> None:
     """A refusal lists every field that is not ours to take, and none of the others."""
     causes = [conflict("operator-a", ".x"), conflict("operator-b", ".y"), conflict("helm", ".z")]
 
-    refusal = owners.refusal(WEB, owners.decide(causes, {}, lambda: False))
+    refusal = owners.refusal(WEB, owners.decide(causes, dispute()))
 
     assert refusal
     assert refusal.message == f"{WEB}: .x is set by operator-a; .y is set by operator-b"
@@ -108,7 +128,7 @@ def test_refusal_names_all() -> None:
 
 def test_unreadable_conflict() -> None:
     """A conflict whose owner cannot be read is refused."""
-    (owner,) = owners.decide([Cause("FieldManagerConflict", ".x", "?")], {}, lambda: False)
+    (owner,) = owners.decide([Cause("FieldManagerConflict", ".x", "?")], dispute())
 
     assert (owner.owner, owner.decision) == ("somebody else", owners.REFUSED)
 
@@ -122,3 +142,155 @@ def test_autoscaler_of_another_workload() -> None:
     assert not owners.targets(autoscaler, ObjectId("apps", "StatefulSet", "shop", "web"))
     assert not owners.targets(autoscaler, ObjectId("x.io", "Deployment", "shop", "web"))
     assert not owners.targets({}, WEB)
+
+
+def test_autoscaler_of_keda() -> None:
+    """A ScaledObject scales a Deployment, unless it says what else."""
+    scaled = {"kind": "ScaledObject", "spec": {"scaleTargetRef": {"name": "web"}}}
+    other = {"kind": "ScaledObject", "spec": {"scaleTargetRef": {"kind": "Job", "name": "web"}}}
+
+    assert owners.targets(scaled, WEB)
+    assert not owners.targets(other, WEB)
+    assert not owners.targets({**scaled, "kind": "HorizontalPodAutoscaler"}, WEB)
+
+
+# -- rules -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (FieldRule(manager="some-*", decision="take"), owners.TAKEN),
+        (FieldRule(manager="some-*", decision="leave"), owners.LEFT),
+        (FieldRule(manager="some", decision="take"), owners.REFUSED),
+        (FieldRule(manager="*", decision="leave", fields=(".spec.*",)), owners.LEFT),
+        (FieldRule(manager="*", decision="leave", fields=(".spec",)), owners.REFUSED),
+        (FieldRule(manager="*", decision="leave", kind="Deployment"), owners.LEFT),
+        (FieldRule(manager="*", decision="leave", kind="Deployment.apps"), owners.LEFT),
+        (FieldRule(manager="*", decision="leave", kind="Deployment.x.io"), owners.REFUSED),
+        (FieldRule(manager="some.operator", decision="take"), owners.REFUSED),
+    ],
+)
+def test_rules(rule: FieldRule, expected: str) -> None:
+    """A rule speaks of the managers, fields and kinds that it names."""
+    assert decision(conflict("some-operator"), rules=[rule]) == expected
+
+
+def test_rule_comes_first() -> None:
+    """A rule wins over what is known of people and of autoscalers; the first that fits decides."""
+    take = FieldRule(manager="*", decision="take")
+    leave = FieldRule(manager="*", decision="leave")
+
+    assert decision(conflict("kubectl-edit"), rules=[leave, take]) == owners.LEFT
+    scaled = decision(conflict("hpa", owners.REPLICAS), rules=[take, leave], scaled=True)
+    assert scaled == owners.TAKEN
+
+
+def test_left_to_all() -> None:
+    """A field that is left to one of its owners is not taken from another."""
+    causes = [conflict("kubectl-edit"), conflict("some-operator")]
+    rules = [FieldRule(manager="some-operator", decision="leave")]
+
+    found = owners.decide(causes, dispute(rules=rules))
+
+    assert [owner.decision for owner in found] == [owners.LEFT, owners.LEFT]
+
+
+def test_left_only_if_it_can_be_left_out() -> None:
+    """A field that cannot be found in the manifest cannot be taken out of it: refused."""
+    rules = [FieldRule(manager="*", decision="leave")]
+
+    assert decision(conflict("some-operator", '.y[name="z"].a'), rules=rules) == owners.REFUSED
+
+
+# -- what controllers own --------------------------------------------------------------------------
+
+BUNDLE = '.webhooks[name="a"].clientConfig.caBundle'
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "path"),
+    [
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", BUNDLE),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", BUNDLE),
+        (
+            "apiextensions.k8s.io",
+            "CustomResourceDefinition",
+            ".spec.conversion.webhook.clientConfig.caBundle",
+        ),
+        ("apiregistration.k8s.io", "APIService", ".spec.caBundle"),
+    ],
+)
+def test_certificates(group: str, kind: str, path: str) -> None:
+    """A CA bundle is left to whichever controller filled it in; one that kubectl set is ours."""
+    live = {
+        "metadata": {
+            "managedFields": [
+                {
+                    "fieldsV1": {
+                        "f:webhooks": {
+                            'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}},
+                        },
+                        "f:spec": {
+                            "f:caBundle": {},
+                            "f:conversion": {"f:webhook": {"f:clientConfig": {"f:caBundle": {}}}},
+                        },
+                    }
+                }
+            ]
+        }
+    }
+    config = {"clientConfig": {"caBundle": ""}}
+    sent = {
+        "webhooks": [{"name": "a", **config}],
+        "spec": {"caBundle": "", "conversion": {"webhook": config}},
+    }
+    about = {"id": ObjectId(group, kind, "", "it"), "live": live, "sent": sent}
+
+    assert decision(conflict("cert-manager-cainjector", path), **about) == owners.LEFT
+    assert decision(conflict("kubectl-edit", path), **about) == owners.TAKEN
+    elsewhere = {**about, "id": ObjectId("x.io", kind, "", "it")}
+    assert decision(conflict("cert-manager-cainjector", path), **elsewhere) == owners.REFUSED
+
+
+def test_rules_of_a_role() -> None:
+    """Rules are another's only where they are made out of other roles."""
+    id = ObjectId("rbac.authorization.k8s.io", "ClusterRole", "", "it")
+    cause = conflict("clusterrole-aggregation-controller", ".rules")
+
+    aggregated = {"rules": [], "aggregationRule": {}}
+    assert decision(cause, id=id, sent=aggregated) == owners.LEFT
+    assert decision(cause, id=id, sent={"rules": []}) == owners.REFUSED
+
+
+def test_revision_of_a_deployment() -> None:
+    """What a controller counts in is left to it, where an exported manifest has it."""
+    name = "deployment.kubernetes.io/revision"
+    sent = {"metadata": {"annotations": {name: "3"}}}
+    cause = conflict("kube-controller-manager", f".metadata.annotations.{name}")
+
+    assert decision(cause, sent=sent) == owners.LEFT
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+
+
+def test_values() -> None:
+    """Both values are shown, in short."""
+    sent, live = {"spec": {"x": {"a": "ä"}}}, {"spec": {"x": "y" * 100}}
+
+    (owner,) = owners.decide([conflict("some-operator")], dispute(sent=sent, live=live))
+
+    assert owner.ours == '{"a": "ä"}'
+    assert owner.theirs == f'"{"y" * 59} ...'
+
+
+def test_values_of_a_secret() -> None:
+    """Of a Secret nothing is shown but that there is a value."""
+    sent = {"apiVersion": "v1", "kind": "Secret", "data": {"password": "aHVudGVyMg=="}}
+
+    (owner,) = owners.decide(
+        [conflict("some-operator", ".data.password")], dispute(sent=sent, live=sent)
+    )
+
+    assert (owner.ours, owner.theirs) == ("[masked]", "[masked]")

@@ -164,3 +164,84 @@ def test_kinds_of_conflict() -> None:
 
     assert [bool(error.conflicts) for error in (owned, moved, other)] == [True, False, False]
     assert [error.is_stale for error in (owned, moved, other)] == [False, True, True]
+
+
+# -- what kind of refusal it is --------------------------------------------------------------------
+
+CALL = 'failed calling webhook "w.example.com": failed to call webhook: Post '
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "service"),
+    [
+        (
+            f'{CALL}"https://hook.shop.svc:443/x?timeout=2s": no endpoints available for service '
+            '"hook"',
+            "w.example.com",
+            "hook",
+        ),
+        (
+            f'{CALL}"https://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused',
+            "w.example.com",
+            "",
+        ),
+        (
+            f'{CALL}"https://127.0.0.1:1/x": tls: failed to verify certificate: x509: certificate '
+            "signed by unknown authority",
+            "w.example.com",
+            "",
+        ),
+        (f'{CALL}"https://a.b.svc:443/x": service "a" not found', "w.example.com", "a"),
+        (f'{CALL}"https://a.b.svc:443/x": context deadline exceeded', "w.example.com", "a"),
+        (
+            "conversion webhook for example.com/v1, Kind=Widget failed: Post "
+            '"https://a.b.svc:443/convert?timeout=30s": no endpoints available for service "a"',
+            "of example.com/v1, Kind=Widget",
+            "a",
+        ),
+    ],
+)
+def test_webhook_that_is_not_ready(said: str, name: str, service: str) -> None:
+    """The server's words for a webhook that may answer in a moment."""
+    webhook = statuses.unready(500, {"message": f"Internal error occurred: {said}"})
+
+    assert webhook is not None
+    assert (webhook.name, webhook.service) == (name, service)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (403, f'{CALL}"https://a.b.svc:443/x": connect: connection refused'),
+        (500, f"{CALL}forbidden: nobody may post"),
+        (500, 'admission webhook "w.example.com" denied the request: connection refused'),
+        (500, "etcdserver: request timed out"),
+    ],
+)
+def test_webhook_that_will_not_get_ready(code: int, said: str) -> None:
+    """Denials, and failures of another class, are no reason to wait."""
+    assert statuses.unready(code, {"message": said}) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "full"),
+    [
+        ('pods "x" is forbidden: exceeded quota: q, requested: pods=1', True),
+        ('pods "x" is forbidden: violates PodSecurity', False),
+        ('admission webhook "w.x" denied the request: exceeded quota: mine', False),
+    ],
+)
+def test_quota_that_is_full(said: str, full: bool) -> None:
+    """Only the server's own quota counts as one."""
+    refusal = ApiError(403, {"message": said}, asked="PATCH /x", secret=False)
+
+    assert refusal.exceeds_quota is full
+
+
+def test_quota_against_a_secret() -> None:
+    """It is known without being shown."""
+    said = f'secrets "x" is forbidden: exceeded quota: q, requested: {CANARY}'
+    refusal = ApiError(403, {"message": said}, asked="PATCH /x", secret=True)
+
+    assert refusal.exceeds_quota
+    assert CANARY not in refusal.message

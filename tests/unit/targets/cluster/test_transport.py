@@ -1,7 +1,11 @@
 """When a request is repeated, and which answers count."""
 
 import json
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.errors import InterruptedFault, UnreachableFault
 from pipeline_gitops.targets.cluster import credentials
+from pipeline_gitops.targets.cluster import transport as transports
 from pipeline_gitops.targets.cluster.statuses import ApiError
 from pipeline_gitops.targets.cluster.transport import GRACE_S, Transport
 from tests.fakes.apiserver import ADMIN, FakeApiServer, Fault
@@ -49,11 +54,45 @@ def test_absurd_retry_after(
     assert clock.elapsed() <= 31
 
 
-@pytest.mark.parametrize("given", ["-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", ""])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "Fri, 02 Jan 2026 03:04:10 GMT"},
+        {
+            "Retry-After": "Thu, 01 Jan 2026 00:00:09 GMT",
+            "Date": "Thu, 01 Jan 2026 00:00:04 GMT",
+        },
+    ],
+    ids=["by our clock", "by the server's clock"],
+)
+def test_retry_after_a_date(
+    transport: Transport, server: FakeApiServer, clock: FakeClock, headers: dict[str, str]
+) -> None:
+    """A date counts from the server's own time where it tells it, else from ours."""
+    server.faults = [Fault(status=503, headers=headers, body=status(503, "no"))]
+
+    transport.request("GET", DEFAULT)
+
+    assert 5 <= clock.elapsed() <= 6
+
+
+def test_retry_after_a_date_that_is_past(
+    transport: Transport, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """It is waited for no longer."""
+    headers = {"Retry-After": "Wed, 21 Oct 2020 07:28:00 GMT"}
+    server.faults = [Fault(status=503, headers=headers, body=status(503, "no"))]
+
+    transport.request("GET", DEFAULT)
+
+    assert clock.elapsed() <= 1
+
+
+@pytest.mark.parametrize("given", ["-1", "soon", "\u0663", "32 Oct 2026", ""])
 def test_unreadable_retry_after(
     transport: Transport, server: FakeApiServer, clock: FakeClock, given: str
 ) -> None:
-    """A Retry-After that is no number of seconds does not count."""
+    """A Retry-After that is neither seconds nor a date does not count."""
     server.faults = [Fault(status=503, headers={"Retry-After": given}, body=status(503, "no"))]
 
     transport.request("GET", DEFAULT)
@@ -179,6 +218,30 @@ def test_json_that_is_no_object(transport: Transport, server: FakeApiServer) -> 
         transport.request("GET", DEFAULT)
 
 
+def test_patience_is_a_parameter(server: FakeApiServer, clock: FakeClock, tmp_path: Path) -> None:
+    """Whoever has less time gives up earlier, whatever the server asks for."""
+    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig")
+    connection = credentials.connect(ClusterSpec(kubeconfig=str(kubeconfig)), environ={})
+    server.faults = [Fault(status=503, headers={"Retry-After": "9"}, body=status(503, "no"))] * 9
+
+    with pytest.raises(UnreachableFault, match="503"):
+        Transport(connection, clock, deadline=600, patience_s=8).request("GET", DEFAULT)
+
+    assert (len(server.requests), clock.elapsed()) == (1, 0)
+
+
+def test_refused_credentials_are_read_again_once(
+    transport: Transport, server: FakeApiServer
+) -> None:
+    """A server that goes on refusing is not asked again and again."""
+    server.faults = [Fault(status=401, body=status(401, "Unauthorized"))] * 9
+
+    with pytest.raises(UnreachableFault, match="does not accept the credentials"):
+        transport.request("GET", DEFAULT)
+
+    assert len(server.requests) <= 2
+
+
 def test_slow_server(transport: Transport, server: FakeApiServer, clock: FakeClock) -> None:
     """An answer that takes too long is given up, and asked for again."""
     clock.seconds = 600 + GRACE_S - 1.5  # leaves a second for the answer, not thirty
@@ -189,6 +252,50 @@ def test_slow_server(transport: Transport, server: FakeApiServer, clock: FakeClo
 
     assert (answer.repeated, answer.body["kind"]) == (True, "Namespace")
     assert time.monotonic() - started < 4
+
+
+@contextmanager
+def dripping(head: bytes) -> Iterator[str]:
+    """The address of a server that sends *head*, and then a space now and then for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client, suppress(OSError):
+            client.recv(65_536)
+            client.sendall(head or b"HTTP/1.1 200 OK\r\nX: ")
+            while not ended.wait(0.05):
+                client.sendall(b" ")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    ended.set()
+    thread.join()
+    listener.close()
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_dripping_answer(
+    clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """An answer that comes byte by byte is given up when its time is over, not never."""
+    monkeypatch.setattr(transports, "READ_S", 0.3)
+    monkeypatch.setattr(transports, "TRIES", 1)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 600\r\n\r\n"
+    started = time.monotonic()
+
+    with dripping(b"" if part == "headers" else head) as url:
+        kubeconfig = tmp_path / "kubeconfig"
+        cluster = {"name": "a", "cluster": {"server": url}}
+        context = {"name": "a", "context": {"cluster": "a"}}
+        kubeconfig.write_text(json.dumps({"clusters": [cluster], "contexts": [context]}))
+        connection = credentials.connect(ClusterSpec(kubeconfig=str(kubeconfig)), environ={})
+        with pytest.raises(UnreachableFault, match="no answer in time"):
+            Transport(connection, clock, deadline=600).request("GET", DEFAULT)
+
+    assert time.monotonic() - started < 1.5
 
 
 def test_deadline(server: FakeApiServer, clock: FakeClock, tmp_path: Path) -> None:

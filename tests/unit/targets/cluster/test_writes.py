@@ -8,6 +8,7 @@ import pytest
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import InterruptedFault, RefusedFault
+from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Outcome, Plan, State, Survey
 from tests.contract.clusters import (
     STAMP,
@@ -243,10 +244,10 @@ def test_kind_that_is_not_ready_yet(
     claimed = inventories.claimed(both.survey.inventory, STAMP, both.plan.ids)
 
     with both.target.claim(claimed) as writing:
-        first, second = plans.waves(both.plan)
-        list(writing.apply(first))
+        first, second = plans.schedule(both.plan, ManifestSet()).main
+        list(writing.apply(first.changes))
         server.faults = [unserved] * 3
-        outcomes = list(writing.apply(second))
+        outcomes = list(writing.apply(second.changes))
 
     assert states(outcomes) == {State.DONE}
 

@@ -1,7 +1,12 @@
-"""How many examples a property is tried with: few in the daily loop, many in a soak."""
+"""Proof by many cases: how many there are, and the campaigns against a real control plane.
+
+Few in the daily loop, many in a soak. The campaigns draw theirs by a seed and say it when they
+fail; CAMPAIGN_SEED sets another.
+"""
 
 import os
 
+SEED = int(os.environ.get("CAMPAIGN_SEED", "1"))
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 _SCALE = {"fast": 0.1, "default": 1.0, "soak": 50.0}

@@ -1,0 +1,254 @@
+"""Gitea and Forgejo, through their REST API (https://docs.gitea.com/api/)."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from pipeline_gitops.ci import CIContext
+from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.forges import answers
+from pipeline_gitops.forges.sessions import Refused, Session
+from pipeline_gitops.inventories import Relation
+from pipeline_gitops.ports import CommitStatus, Limits, MergeRequest, Note, StatusState
+from pipeline_gitops.reports import Shown
+
+_NAME = "Gitea"
+_PAGE = 50  # the most that a default server gives
+_WANTED = {
+    StatusState.PENDING: "pending",
+    StatusState.SUCCESS: "success",
+    StatusState.FAILURE: "failure",
+}
+_STATES = {
+    "success": StatusState.SUCCESS,
+    "skipped": StatusState.SUCCESS,
+    "failure": StatusState.FAILURE,
+    "error": StatusState.FAILURE,
+    "warning": StatusState.FAILURE,
+}
+_SCOPES = re.compile(r"required=\[(?P<scopes>[\w:, ]+)\]")
+
+
+class Gitea:
+    """Implements `ports.Forge`."""
+
+    # There is no limit of its own; much larger notes make the server use much memory.
+    limits = Limits(note=262_144, description=255, context=255, url=255)
+
+    def __init__(
+        self, context: CIContext, *, pause: Callable[[float], None], timeout_s: float = 10.0
+    ) -> None:
+        url = context.api_url.rstrip("/").removesuffix("/api/v1") or context.server_url.rstrip("/")
+        owner, _, name = context.project.partition("/")
+        self._repository = f"{url}/api/v1/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
+        self._user = f"{url}/api/v1/user"
+        self._session = Session(url, pause)
+        self._session.headers["Authorization"] = f"token {context.token}"
+        self._session.verify = context.ca_file or True
+        self._timeout_s = timeout_s
+        self._context = context
+        self._login = ""
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._session.close()
+
+    def me(self) -> str:
+        """The login that our token speaks for."""
+        if not self._login:
+            with self._asking("ask whose token this is"):
+                self._login = str(self._send("GET", self._user)["login"])
+        return self._login
+
+    def merge_request(self, number: int) -> MergeRequest:
+        """One pull request."""
+        with self._asking(f"read pull request {number}"):
+            return _merge_request(self._get(f"pulls/{number}"))
+
+    def merge_requests_of(self, sha: str) -> tuple[MergeRequest, ...]:
+        """The pull request whose merge made this commit; the server knows no others."""
+        with self._asking(f"find the pull request of commit {sha[:7]}"):
+            try:
+                return (_merge_request(self._get(f"commits/{quote(sha)}/pull")),)
+            except Refused as refused:
+                if refused.answer.status == HTTPStatus.NOT_FOUND:
+                    return ()
+                raise
+
+    def notes(self, merge_request: MergeRequest) -> tuple[Note, ...]:
+        """Comments on it, oldest first: the server answers all of them at once."""
+        with self._asking(f"list the comments of pull request {merge_request.number}"):
+            found = _listed(self._get(f"issues/{merge_request.number}/comments"))
+            return tuple(sorted(map(_note, found), key=lambda note: int(note.id)))
+
+    def create_note(self, merge_request: MergeRequest, body: Shown) -> Note:
+        """Posts a comment, once."""
+        with self._asking(f"write a comment on pull request {merge_request.number}"):
+            path = f"issues/{merge_request.number}/comments"
+            return _note(self._write("POST", path, {"body": body}))
+
+    def edit_note(self, merge_request: MergeRequest, note: Note, body: Shown) -> Note:
+        """Replaces a comment's text. One that another writer edits at the same moment is a fault:
+        the server answers 500, and whoever asked has to look what stands there."""
+        with self._asking(f"edit our comment on pull request {merge_request.number}"):
+            return _note(self._write("PATCH", f"issues/comments/{int(note.id)}", {"body": body}))
+
+    def drop_note(self, merge_request: MergeRequest, note: Note) -> None:
+        """Deletes a comment; one that is gone already is fine."""
+        with self._asking(f"delete a doubled comment on pull request {merge_request.number}"):
+            try:
+                self._request("DELETE", f"{self._repository}/issues/comments/{int(note.id)}")
+            except Refused as refused:
+                if refused.answer.status != HTTPStatus.NOT_FOUND:
+                    raise
+
+    def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
+        """The newest status per context. Within a second only ids tell which that is."""
+        with self._asking(f"list the statuses of commit {sha[:7]}"):
+            raws = sorted(self._pages(f"commits/{quote(sha)}/statuses"), key=lambda raw: raw["id"])
+            newest = {raw["context"]: _status(sha, raw) for raw in raws}
+            return tuple(newest.values())
+
+    def set_status(self, status: CommitStatus) -> None:
+        """Sets a commit status."""
+        context = answers.shortened(status.context, self.limits.context)
+        with self._asking(f"set the status {context} on commit {status.sha[:7]}"):
+            self._write(
+                "POST",
+                f"statuses/{quote(status.sha)}",
+                {
+                    "state": _WANTED[status.state],
+                    "context": context,
+                    "description": answers.shortened(status.description, self.limits.description),
+                    "target_url": status.url if len(status.url) <= self.limits.url else "",
+                },
+            )
+
+    def compare(self, base: str, head: str) -> Relation:
+        """How commit *head* relates to commit *base*, by the commits that one has and the other
+        lacks."""
+        if base == head:
+            return Relation.IDENTICAL
+        with self._asking(f"compare commits {base[:7]} and {head[:7]}"):
+            ahead, behind = self._beyond(base, head), self._beyond(head, base)
+        if ahead is None or behind is None:
+            return Relation.UNKNOWN
+        if ahead and behind:
+            return Relation.DIVERGED
+        return Relation.AHEAD if ahead else Relation.BEHIND
+
+    def _beyond(self, base: str, head: str) -> int | None:
+        """How many commits *head* has that *base* lacks; None where one of them is not known."""
+        try:
+            found = self._get(f"compare/{quote(base)}...{quote(head)}")
+        except Refused as refused:
+            if refused.answer.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return int(found["total_commits"])
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    def _get(self, path: str) -> Any:
+        return self._send("GET", f"{self._repository}/{path}")
+
+    def _write(self, method: str, path: str, body: Mapping[str, str]) -> Any:
+        return self._send(method, f"{self._repository}/{path}", body)
+
+    def _pages(self, path: str) -> Iterator[Any]:
+        number = 1
+        while True:
+            found = _listed(self._get(f"{path}?limit={_PAGE}&page={number}"))
+            yield from found
+            if len(found) < _PAGE:
+                return
+            number += 1
+
+    def _send(self, method: str, url: str, body: Mapping[str, str] | None = None) -> Any:
+        return self._request(method, url, body).json()
+
+    def _request(
+        self, method: str, url: str, body: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        return self._session.request(method, url, json=body, timeout=self._timeout_s)
+
+    @contextmanager
+    def _asking(self, action: str) -> Iterator[None]:
+        try:
+            with answers.reading(_NAME, action):
+                yield
+        except Refused as refused:
+            raise self._fault(action, refused) from None
+        except requests.Timeout:
+            raise answers.timeout(_NAME, action, self._timeout_s) from None
+        except requests.exceptions.JSONDecodeError:
+            raise answers.nonsense(_NAME, action) from None
+        except requests.RequestException:
+            raise answers.unreachable(_NAME, action) from None
+
+    def _fault(self, action: str, refused: Refused) -> ReportFault:
+        token = self._context.token_name or "the token"
+        # It names the scopes that are missing, and repeats nothing of what was sent.
+        needs = _SCOPES.search(str(refused.answer.body or ""))
+        scopes = needs["scopes"] if needs else "write:issue, write:repository and read:user"
+        own = f"create an access token with {scopes}, as secret PIPELINE_GITOPS_TOKEN"
+        cures: dict[int, str] = {
+            HTTPStatus.UNAUTHORIZED: f"{token} is expired or of another server: {own}",
+            HTTPStatus.FORBIDDEN: own,
+            HTTPStatus.NOT_FOUND: (
+                f"check that {self._context.project} is right and that {token} may read it"
+            ),
+            HTTPStatus.UNPROCESSABLE_ENTITY: "the text is empty or too long: see the job's report",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the text is too long: see the job's report",
+        }
+        return answers.fault(_NAME, action, refused.answer, cures)
+
+
+def _listed(raw: Any) -> list[Any]:
+    if not isinstance(raw, list):
+        raise TypeError
+    return raw
+
+
+def _note(raw: Any) -> Note:
+    return Note(
+        id=str(int(raw["id"])),
+        author=_login(raw["user"]),
+        body=raw["body"] or "",
+        created_at=raw["created_at"] or "",
+        updated_at=raw["updated_at"] or "",
+    )
+
+
+def _login(raw: Any) -> str:
+    return str(raw["login"]) if raw else ""
+
+
+def _merge_request(raw: Any) -> MergeRequest:
+    merged = raw["merged"] is True
+    return MergeRequest(
+        number=int(raw["number"]),
+        title=raw["title"],
+        state="merged" if merged else raw["state"],
+        head_sha=raw["head"]["sha"],
+        base_branch=raw["base"]["ref"],
+        merge_sha=raw["merge_commit_sha"] or "" if merged else "",
+        labels=tuple(label["name"] for label in raw["labels"] or ()),
+        url=raw["html_url"],
+    )
+
+
+def _status(sha: str, raw: Any) -> CommitStatus:
+    return CommitStatus(
+        sha=sha,
+        context=raw["context"],
+        state=_STATES.get(raw["status"], StatusState.PENDING),
+        description=raw["description"] or "",
+        url=raw["target_url"] or "",
+        creator=_login(raw["creator"]),
+    )

@@ -1,0 +1,67 @@
+"""Requests to one forge server: what is sent again, and to whom nothing is ever sent."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from pipeline_gitops.forges import answers
+from pipeline_gitops.forges.answers import Answer
+
+
+class Refused(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Session(requests.Session):
+    """Speaks to one server only, and alone decides what is sent again.
+
+    requests carries headers like PRIVATE-TOKEN along to whatever host it is redirected to, and
+    clients above it may sleep for as long as a Retry-After says. Neither sees such an answer.
+    """
+
+    def __init__(self, url: str, pause: Callable[[float], None]) -> None:
+        super().__init__()
+        self._server = _server(url)
+        self._pause = pause
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """The answer to a request. Raises Refused for anything but a success."""
+        if _server(request.url or "") != self._server:  # the address of a next page
+            raise Refused(Answer(status=HTTPStatus.MOVED_PERMANENTLY))
+        kwargs["allow_redirects"] = False
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                response = super().send(request, **kwargs)
+                answer = _answer(response)
+                if answer.is_good:
+                    return response
+            except requests.Timeout:
+                raise
+            except requests.RequestException:
+                answer = Answer()
+            wait = answers.wait_s(answer, tries) if request.method == "GET" else None
+            if wait is None:
+                break
+            self._pause(wait)
+        if not answer.status:
+            raise requests.ConnectionError
+        raise Refused(answer)
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return (parts.scheme, parts.hostname, parts.port)
+
+
+def _answer(response: requests.Response) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, headers=headers, body=response.text)

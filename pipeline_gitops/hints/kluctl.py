@@ -1,0 +1,41 @@
+"""kluctl's annotations, `kluctl.io/...`.
+
+https://kluctl.io/docs/kluctl/deployments/annotations/hooks/
+https://kluctl.io/docs/kluctl/deployments/annotations/all-resources/
+
+>>> of({"metadata": {"annotations": {"kluctl.io/hook": "post-deploy"}}}).hook.phase
+<HookPhase.AFTER: 'after'>
+"""
+
+from pipeline_gitops.documents import Body
+from pipeline_gitops.hints.values import HookDelete, HookPhase, Reader, Said
+
+PREFIX = "kluctl.io"
+
+_PHASES = {
+    "pre-deploy": HookPhase.BEFORE,
+    "pre-deploy-initial": HookPhase.BEFORE,
+    "pre-deploy-upgrade": HookPhase.BEFORE,
+    "post-deploy": HookPhase.AFTER,
+    "post-deploy-initial": HookPhase.AFTER,
+    "post-deploy-upgrade": HookPhase.AFTER,
+}
+_POLICIES = {
+    "before-hook-creation": HookDelete.BEFORE,
+    "hook-succeeded": HookDelete.SUCCEEDED,
+    "hook-failed": HookDelete.FAILED,
+}
+
+
+def of(body: Body) -> Said:
+    """What kluctl's annotations say."""
+    reader = Reader(body, PREFIX)
+    hook = reader.hook("hook", _PHASES, "hook-delete-policy", _POLICIES)
+    return Said(
+        wave=reader.number("hook-weight") if hook else None,
+        hook=hook,
+        keep=reader.truth("skip-delete") or None,
+        timeout_s=reader.seconds("hook-timeout") if hook else None,
+        unwatched=reader.truth("hook-wait") is False or None,
+        problems=tuple(reader.problems),
+    )

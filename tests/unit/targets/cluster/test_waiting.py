@@ -1,0 +1,179 @@
+"""What a write waits for, how it ends when we are asked to stop, and what is no noise."""
+
+import json
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_gitops import inventories
+from pipeline_gitops.cli.clocks import SystemClock
+from pipeline_gitops.errors import TerminatedFault
+from pipeline_gitops.manifests import EPOCH, FENCE
+from pipeline_gitops.plans import Outcome, State
+from pipeline_gitops.ports import Clock
+from tests.contract.clusters import (
+    STAMP,
+    Cluster,
+    config_map,
+    deploy,
+    namespace_object,
+    planned,
+    service,
+    wanted,
+)
+from tests.fakes.apiserver import ADMIN, VIEWER, FakeApiServer, Fault
+from tests.fakes.world import FakeClock
+
+
+@pytest.fixture
+def cluster(server: FakeApiServer, tmp_path: Path) -> Cluster:
+    found = Cluster(
+        folder=tmp_path, url=server.url, token=ADMIN, viewer_token=VIEWER, namespace="shop"
+    )
+    found.send("POST", "api/v1/namespaces", namespace_object("shop"))
+    return found
+
+
+class Deploy:
+    """A deploy that stands before its first write."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, *bodies: Any) -> None:
+        self.target = cluster.target(clock=clock)
+        desired = wanted(self.target, cluster.namespace, *bodies)
+        survey, self.plan = planned(self.target, desired)
+        self.claimed = inventories.claimed(survey.inventory, STAMP, self.plan.ids)
+
+    def outcomes(self, server: FakeApiServer, *faults: Fault) -> list[Outcome]:
+        """Claims, then writes under *faults*."""
+        with self.target.claim(self.claimed) as writing:
+            server.faults = list(faults)
+            return list(writing.apply(self.plan.changes))
+
+
+def states(outcomes: list[Outcome]) -> set[State]:
+    return {outcome.state for outcome in outcomes}
+
+
+def status(code: int, message: str, **fields: Any) -> Fault:
+    body = {"kind": "Status", "message": message, "code": code, **fields}
+    return Fault(status=code, body=json.dumps(body).encode(), only="PATCH")
+
+
+# -- what is waited for ----------------------------------------------------------------------------
+
+
+def unready(said: str = 'no endpoints available for service "hook"') -> Fault:
+    """What a server answers for a webhook that it cannot ask."""
+    call = 'failed calling webhook "w.example.com": failed to call webhook: '
+    post = f'Post "https://hook.shop.svc:443/x?timeout=10s": {said}'
+    message = f"Internal error occurred: {call}{post}"
+    return status(500, message, reason="InternalError", details={"causes": [{"message": call}]})
+
+
+def test_webhook_that_comes_up(cluster: Cluster, server: FakeApiServer, clock: FakeClock) -> None:
+    """A write behind a webhook of the same set is sent until the webhook is up."""
+    both = Deploy(cluster, clock, config_map("settings", color="blue"), service("hook"))
+
+    outcomes = both.outcomes(server, *[replace(unready(), path="settings")] * 30)
+
+    assert states(outcomes) == {State.DONE}
+    waited = next(outcome.message for outcome in outcomes if outcome.id.name == "settings")
+    assert waited.endswith("s for webhook w.example.com")
+
+
+def test_webhook_that_never_comes_up(
+    cluster: Cluster, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """It is waited for four minutes at most, or until the deploy's time is over."""
+    deploy(cluster, service("hook"))
+    creation = Deploy(cluster, clock, config_map("settings", color="blue"), service("hook"))
+
+    (outcome,) = creation.outcomes(server, *[replace(unready(), path="settings")] * 10_000)
+
+    assert outcome.state is State.REFUSED
+    assert "failed calling webhook" in outcome.message
+    assert 50 < clock.elapsed() < 65
+
+
+def test_webhook_of_somebody_else(
+    cluster: Cluster, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """A webhook that does not come with the set is not waited for."""
+    creation = Deploy(cluster, clock, config_map("settings", color="blue"))
+
+    (outcome,) = creation.outcomes(server, *[unready()] * 10_000)
+
+    assert outcome.state is State.REFUSED
+    assert clock.elapsed() < 60
+
+
+def test_what_waits_does_not_hold_up_the_rest(
+    cluster: Cluster, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """Writes that wait need no connection: what they wait for may come behind them."""
+    hooked = [config_map(f"c{n}", color="blue") for n in range(10)]
+    many = Deploy(cluster, clock, *hooked, service("hook"))
+    released = threading.Event()
+
+    def waits(seconds: float) -> None:
+        if seconds == 1.0:
+            assert released.wait(10), "the Service was never written"
+
+    clock.sleep = waits  # type: ignore[method-assign]
+    faults = [replace(unready(), path=f"/c{n}") for n in range(10)]
+    done = []
+    with many.target.claim(many.claimed) as writing:
+        server.faults = faults * 5
+        for outcome in writing.apply(many.plan.changes):
+            done.append(outcome)
+            if outcome.id.kind == "Service":
+                released.set()
+
+    assert states(done) == {State.DONE}
+
+
+# -- when we are asked to stop ---------------------------------------------------------------------
+
+
+def test_write_that_hangs_while_we_are_asked_to_stop(
+    cluster: Cluster, server: FakeApiServer
+) -> None:
+    """What is in flight has five seconds; then it is not known, and the program may end."""
+    clock = SystemClock()
+    hanging = Deploy(cluster, clock, config_map("a", b="c"), config_map("z", b="c"))
+    outcomes: list[Outcome] = []
+    threading.Timer(0.3, lambda: clock._note(signal.SIGTERM, None)).start()
+
+    started = time.monotonic()
+    with hanging.target.claim(hanging.claimed) as writing, pytest.raises(TerminatedFault):
+        server.faults = [Fault(slow_s=9.0, reset=True, only="PATCH", path="/a")]
+        for outcome in writing.apply(hanging.plan.changes):
+            outcomes.append(outcome)  # noqa: PERF402 - the stream ends in an exception
+
+    assert {outcome.id.name: outcome.state for outcome in outcomes} == {
+        "a": State.UNKNOWN,
+        "z": State.DONE,
+    }
+    assert 5 <= time.monotonic() - started < 7
+
+
+# -- what moved meanwhile --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", [EPOCH, FENCE])
+def test_mark_of_another_deploy_is_no_noise(
+    cluster: Cluster, server: FakeApiServer, clock: FakeClock, mark: str
+) -> None:
+    """An object that a newer deploy has marked is not written over, though no diff shows it."""
+    deploy(cluster, config_map("settings", color="blue"))
+    update = Deploy(cluster, clock, config_map("settings", color="red"))
+    fenced = {"metadata": {"annotations": {mark: "99"}}}
+    cluster.patch("ConfigMap", "settings", fenced, "pipeline-gitops-fence")
+
+    assert states(update.outcomes(server)) == {State.STALE}
+    assert cluster.get("ConfigMap", "settings")["data"] == {"color": "blue"}
