@@ -263,3 +263,21 @@ def test_every_link_of_the_documentation_leads_somewhere(path: Path) -> None:
     broken = [link for link in LINK.findall(path.read_text()) if not (path.parent / link).exists()]
 
     assert broken == []
+
+
+_RULE = re.compile(r"^\| .+ \| `(?P<file>tests/\S+\.py)::(?P<test>test_\w+)` \|$")
+
+
+def test_every_safety_rule_names_its_test() -> None:
+    """docs/safety.md is a promise to reviewers: what it names has to be there."""
+    lines = (ROOT / "docs/safety.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and line != "| rule | test |"]
+    named = [_RULE.match(row) for row in rows]
+
+    unknown = [
+        row
+        for row, found in zip(rows, named, strict=True)
+        if not found or f"def {found['test']}(" not in (ROOT / found["file"]).read_text()
+    ]
+
+    assert unknown == []
