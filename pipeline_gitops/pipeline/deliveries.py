@@ -67,7 +67,7 @@ def statuses(report: Sealed, address: Address, forge: Forge) -> Iterator[CommitS
     """One commit status per environment."""
     limits = forge.limits
     for result in report.results:
-        good = result.verdict in (Verdict.OK, Verdict.SUPERSEDED)
+        good = result.verdict is Verdict.OK
         yield CommitStatus(
             sha=address.sha,
             context=f"pipeline-gitops/{result.environment}"[: limits.context],
@@ -81,6 +81,8 @@ def _description(result: Result) -> str:
     """Counts of what matters most, in the length of a commit status."""
     if result.fault:
         return result.fault.message
+    if result.verdict is Verdict.SUPERSEDED:
+        return "not deployed: " + (result.notices[-1] if result.notices else "superseded")
     errors = sum(finding.severity.value == "error" for finding in result.findings)
     if errors:
         return f"{errors} errors in the manifests"

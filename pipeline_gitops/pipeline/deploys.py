@@ -135,7 +135,7 @@ def _superseded(result: Result, order: Order, newer: Stamp, written: Sequence[Ou
     ended = "was not deployed any further" if written else "was not deployed"
     notice = f"{newer.revision[:7]} is newer and already deployed; this commit {ended}"
     if newer.revision == order.stamp.revision:
-        notice = "another run of this commit has taken over, and finishes it"
+        notice = "another run of this commit has taken over: how that one ends is what counts"
     return replace(
         result,
         notices=(notice,),

@@ -63,6 +63,7 @@ class Comparison:
         self._apply_set = setting.apply_set
         self._target = setting.target
         self._desired = setting.desired
+        self._wanted = setting.desired.ids  # made once: it is asked for each object
         self._members = setting.inventory.ids
         self._defined = setting.defined
         self._changing = changing
@@ -182,7 +183,7 @@ class Comparison:
 
     def _stays(self, autoscaler: Body) -> bool:
         """Whether an autoscaler is still there after this deploy."""
-        orphans = self._members - self._desired.ids if self._setting.policy.prune else frozenset()
+        orphans = self._members - self._wanted if self._setting.policy.prune else frozenset()
         return id_of(autoscaler, namespaced=True, namespace="") not in orphans
 
     def _live_autoscalers(self, namespace: str) -> tuple[Body, ...]:
@@ -204,7 +205,7 @@ class Comparison:
         id = send.id
         if error.misses_namespace:
             namespace = ObjectId("", "Namespace", "", id.namespace)
-            if namespace in self._desired.ids:
+            if namespace in self._wanted:
                 return _predicted(send, live, f"{namespace} is created by the same deploy")
             return refused(send, live, refusals.missing_namespace(id, self._target))
         if error.is_unserved:
@@ -219,7 +220,7 @@ class Comparison:
         replaced = replacements.foreseen(self._setting, send, resource, live, error)
         if replaced is not None:
             return replaced if isinstance(replaced, Sight) else refused(send, live, replaced)
-        named = [other for other in sorted(self._desired.ids) if other.name == error.name]
+        named = [other for other in sorted(self._wanted) if other.name == error.name]
         if error.status == 404 and named and live is None:
             return _predicted(send, live, f"{named[0]} is created by the same deploy")
         if error.rejects or error.status in (404, 409):

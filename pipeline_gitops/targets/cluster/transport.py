@@ -30,8 +30,9 @@ from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 
 CONNECT_S = 5.0
 READ_S = 30.0  # for a whole answer, however slowly it comes
-TRIES = 5
+TRIES = 5  # where more would not help: a server never heard of, an error about this very request
 FIRST_PAUSE_S = 0.25
+LONGEST_OWN_PAUSE_S = 5.0  # of our own choice, between two tries
 LONGEST_PAUSE_S = 30.0  # of a Retry-After: waiting for an hour would look like a hanging job
 PATIENCE_S = 60.0  # for one request, all tries together; the last one begins within
 GRACE_S = 10.0  # after the deadline, for what explains why it was missed
@@ -106,6 +107,7 @@ class Transport:
         self._clock = clock
         self._deadline = deadline
         self._patience_s = patience_s
+        self._is_known = False  # whether this server has ever given a definite answer
         _bound(connection)
         self._random = random.Random()  # noqa: S311 - it spreads retries and protects nothing
 
@@ -157,15 +159,26 @@ class Transport:
             except _Lost as error:
                 lost = str(error)
             if raw is not None and not _passing(raw):
+                self._is_known = True
                 return self._renewed(sent, raw, text=text), tries
             pause = self._pause(raw, tries)
             patience = self._patience_s - (self._clock.elapsed() - started)
-            if tries == TRIES or pause > min(patience, self._left()):
+            if pause > min(patience, self._left()) or self._is_enough(raw, tries):
                 break
             self._clock.sleep(pause)
         if raw is None:
             raise self._unreachable(f"cannot be reached: {lost}", _LOOK)
         return raw, tries
+
+    def _is_enough(self, raw: _Raw | None, tries: int) -> bool:
+        """Whether to give up before the patience is over.
+
+        A server that has answered us once is restarted or busy, and comes back. One that never has
+        may be a mistyped address, and a 500 is about what was asked: nobody should wait a minute
+        for either.
+        """
+        is_away = raw is None or raw.status in _BUSY
+        return tries >= TRIES and not (is_away and self._is_known)
 
     def _renewed(self, sent: _Sent, raw: _Raw, *, text: bool) -> _Raw:
         """The answer; after a 401 once more with credentials read again, if they changed."""
@@ -233,7 +246,8 @@ class Transport:
         asked = _asked(raw.headers, self._clock.now()) if raw is not None else None
         if asked is not None:
             return min(asked, LONGEST_PAUSE_S) + self._random.random()
-        return float(FIRST_PAUSE_S * 2 ** (tries - 1) * (0.5 + self._random.random()))
+        grown = min(FIRST_PAUSE_S * 2 ** (tries - 1), LONGEST_OWN_PAUSE_S)
+        return float(grown * (0.5 + self._random.random()))
 
     def _refusal(self, sent: _Sent, raw: _Raw, *, repeated: bool) -> UnreachableFault:
         value = raw.value

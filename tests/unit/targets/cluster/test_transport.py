@@ -149,8 +149,34 @@ def test_refusal_after_a_lost_answer(transport: Transport, server: FakeApiServer
     assert (error.value.status, error.value.is_stale, error.value.repeated) == (409, True, True)
 
 
+def test_a_restarted_server_is_waited_for(
+    transport: Transport, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """One that has answered before comes back, and has a minute for it."""
+    transport.request("GET", DEFAULT)
+    server.faults = [Fault(reset=True)] * 12
+
+    answer = transport.request("GET", DEFAULT)
+
+    assert answer.repeated
+    assert 20 < clock.elapsed() < 60
+
+
 def test_patience_ends(transport: Transport, server: FakeApiServer, clock: FakeClock) -> None:
-    """A server that stays away is given up after a bounded time."""
+    """However well it was known before."""
+    transport.request("GET", DEFAULT)
+    server.faults = [Fault(status=503, body=status(503, "etcd is away"))] * 99
+
+    with pytest.raises(UnreachableFault, match="503: etcd is away"):
+        transport.request("GET", DEFAULT)
+
+    assert 50 < clock.elapsed() < 70
+
+
+def test_an_unknown_server_is_given_up_soon(
+    transport: Transport, server: FakeApiServer, clock: FakeClock
+) -> None:
+    """One that never answered may be a mistyped address: nobody waits a minute for that."""
     server.faults = [Fault(reset=True)] * 20
 
     with pytest.raises(UnreachableFault, match="cannot be reached: the connection broke"):
