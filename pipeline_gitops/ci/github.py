@@ -93,7 +93,13 @@ def _by_event(environ: Mapping[str, str], event: Event) -> dict[str, Any]:
         case "merge_group":
             return _merge_group(event)
         case "push":
-            return {"trigger": Trigger.PUSH, "sha": sha, "branch": _branch(environ)}
+            message = _text(event, "head_commit", "message")
+            return {
+                "trigger": Trigger.PUSH,
+                "sha": sha,
+                "subject": message.partition("\n")[0],
+                "branch": _branch(environ),
+            }
         case "schedule":
             return {"trigger": Trigger.SCHEDULE, "sha": sha, "branch": _branch(environ)}
         case _:

@@ -31,6 +31,7 @@ def detect(environ: Mapping[str, str], _read_text: Callable[[str], str]) -> CICo
         project_id=project_id,
         # In a merged-results pipeline CI_COMMIT_SHA is a test merge that nobody knows.
         sha=variables.first(environ, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
+        subject=environ.get("CI_COMMIT_TITLE", ""),
         checked_out=environ.get("CI_COMMIT_SHA", ""),
         # Set for merged results, where the change is what comes on top of the target branch.
         base_sha=variables.first(

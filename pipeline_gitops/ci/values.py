@@ -46,6 +46,7 @@ class CIContext:
     sha: str = ""  # the commit that people know: a merge request's head, never a test merge
     checked_out: str = ""  # the commit in the work tree, a test merge included
     base_sha: str = ""
+    subject: str = ""  # the pushed commit's first line
     branch: str = ""  # pushed branch; of a merge request its source
     base_branch: str = ""
     default_branch: str = ""

@@ -53,6 +53,7 @@ def address(context: CIContext, sealed: Sealed) -> Address:
     return Address(
         sha=context.sha or sealed.revision,
         merge_request=context.merge_request or sealed.merge_request,
+        subject=context.subject,
         key=key,
         run_url=context.run_url,
         statuses=not context.job_token,  # GitLab's job token may not set statuses

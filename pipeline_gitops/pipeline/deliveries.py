@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pipeline_gitops import reports
 from pipeline_gitops.errors import ReportFault, Verdict
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.pipeline import notes
+from pipeline_gitops.pipeline import notes, origins
 from pipeline_gitops.pipeline.notes import Section
 from pipeline_gitops.ports import Clock, CommitStatus, Forge, MergeRequest, StatusState
 from pipeline_gitops.views import Action, Result
+
+INDEXED_S = 10.0  # after a merge, until the forge knows which merge request brought the commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Address:
 
     sha: str
     merge_request: int = 0
+    subject: str = ""  # the commit's first line
     key: str = "review"  # the note's section
     run_url: str = ""
     statuses: bool = True
@@ -47,7 +50,7 @@ def deliver(
 
 
 def _note(report: Sealed, address: Address, stamp: notes.Stamp, forge: Forge, clock: Clock) -> None:
-    merge_request = _merge_request(address, forge)
+    merge_request = _merge_request(report, address, forge, clock)
     if merge_request is None:
         return  # a direct push: the statuses and the job summary are the report
     body = reports.markdown(report, limit=forge.limits.note - notes.OVERHEAD)
@@ -55,12 +58,14 @@ def _note(report: Sealed, address: Address, stamp: notes.Stamp, forge: Forge, cl
     notes.upsert(forge, merge_request, section, clock=clock)
 
 
-def _merge_request(address: Address, forge: Forge) -> MergeRequest | None:
+def _merge_request(
+    report: Sealed, address: Address, forge: Forge, clock: Clock
+) -> MergeRequest | None:
     if address.merge_request:
         return forge.merge_request(address.merge_request)
-    found = forge.merge_requests_of(address.sha)
-    merged = [one for one in found if one.state == "merged"]
-    return merged[0] if merged else None
+    # A run that took longer has given the forge its time already.
+    wait_s = max(0.0, INDEXED_S - report.seconds)
+    return origins.origin(address.sha, address.subject, forge, clock, wait_s)
 
 
 def statuses(report: Sealed, address: Address, forge: Forge) -> Iterator[CommitStatus]:

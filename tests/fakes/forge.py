@@ -24,6 +24,9 @@ class Board:
     def __init__(self) -> None:
         self.notes: dict[str, Note] = {}
         self.statuses: list[CommitStatus] = []
+        self.merge_requests: dict[int, MergeRequest] = {}
+        self.brought: dict[str, list[MergeRequest]] = {}  # by the commit that they brought
+        self.relations: dict[tuple[str, str], Relation] = {}
         self.ids = itertools.count(9)  # "10" comes after "9", whatever strings say
 
     def add(self, author: str, body: str, at: str = "") -> Note:
@@ -65,12 +68,13 @@ class FakeForge:
         return self._request("me", lambda: "bot")
 
     def merge_request(self, number: int) -> MergeRequest:
-        """Any that is asked for."""
-        return self._request("merge_request", lambda: MergeRequest(number=number))
+        """Any that is asked for, as it was arranged."""
+        known = self.board.merge_requests.get(number, MergeRequest(number=number))
+        return self._request("merge_request", lambda: known)
 
     def merge_requests_of(self, sha: str) -> tuple[MergeRequest, ...]:
-        """None."""
-        return self._request("merge_requests_of", lambda: ())
+        """Those that were arranged."""
+        return self._request("merge_requests_of", lambda: tuple(self.board.brought.get(sha, ())))
 
     def notes(self, merge_request: MergeRequest) -> tuple[Note, ...]:
         """All notes."""
@@ -105,8 +109,9 @@ class FakeForge:
         self._request("status", lambda: self.board.statuses.append(status))
 
     def compare(self, base: str, head: str) -> Relation:
-        """Nothing is known of commits here."""
-        return self._request("compare", lambda: Relation.UNKNOWN)
+        """Unknown, where nothing was arranged."""
+        known = self.board.relations.get((base, head), Relation.UNKNOWN)
+        return self._request("compare", lambda: known)
 
     def _now(self) -> str:
         return (_START + timedelta(seconds=self._clock.elapsed())).isoformat()

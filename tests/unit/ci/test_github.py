@@ -210,3 +210,10 @@ def test_files_are_linked_at_a_commit() -> None:
     url = detect("pull_request", PULL_REQUEST).files_url(HEAD)
 
     assert url == f"https://forge.example/shop/deploy/blob/{HEAD}"
+
+
+def test_a_push_brings_its_first_line() -> None:
+    """It may name the pull request that the forge does not know of."""
+    event = {**PUSH, "head_commit": {"message": "Add a cache (#12)\n\nIt was slow."}}
+
+    assert detect("push", event).subject == "Add a cache (#12)"

@@ -149,3 +149,8 @@ def test_files_are_linked_at_a_commit() -> None:
     url = detect(JOB).files_url(HEAD)
 
     assert url == f"https://forge.example/shop/infra/deploy/-/blob/{HEAD}"
+
+
+def test_a_push_brings_its_first_line() -> None:
+    """It may name the merge request that the forge does not know of."""
+    assert detect(JOB, CI_COMMIT_TITLE="Add a cache (!12)").subject == "Add a cache (!12)"

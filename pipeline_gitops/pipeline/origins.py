@@ -1,0 +1,53 @@
+"""Which merge request brought a commit to its branch.
+
+A forge knows, but a moment late: the job of a merge can be faster than the forge's own index. Where
+it does not know at all (merged on somebody's machine), the commit's first line may name a number,
+which counts only if that merge request's head is part of the commit's history.
+"""
+
+import re
+
+from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.inventories import Relation
+from pipeline_gitops.ports import Clock, Forge, MergeRequest
+
+PAUSE_S = 2.0
+
+# "Add a cache (#12)", "Merge pull request #12 from ...", "Add a cache (!12)"
+_NUMBERED = re.compile(r"\((?:#|!)(\d{1,9})\)\s*$|^Merge (?:pull|merge) request [#!](\d{1,9})\b")
+
+
+def origin(
+    sha: str, subject: str, forge: Forge, clock: Clock, wait_s: float
+) -> MergeRequest | None:
+    """The merged merge request that a pushed commit comes from; None for a direct push.
+
+    *subject*: the commit's first line. *wait_s*: how long the forge may take to know. Raises
+    ReportFault where it cannot be asked.
+    """
+    until = clock.elapsed() + wait_s
+    while True:
+        merged = [one for one in forge.merge_requests_of(sha) if one.state == "merged"]
+        if merged:
+            return next((one for one in merged if one.merge_sha == sha), merged[0])
+        named = _named(sha, subject, forge)
+        if named is not None or clock.elapsed() + PAUSE_S > until:
+            return named
+        clock.sleep(PAUSE_S)
+
+
+def _named(sha: str, subject: str, forge: Forge) -> MergeRequest | None:
+    found = _NUMBERED.search(subject)
+    if found is None:
+        return None
+    try:
+        named = forge.merge_request(int(found[1] or found[2]))
+    except ReportFault:
+        return None  # an issue's number, or another repository's
+    if named.state != "merged" or not named.head_sha:
+        return None
+    is_part = named.merge_sha == sha or forge.compare(named.head_sha, sha) in (
+        Relation.AHEAD,
+        Relation.IDENTICAL,
+    )
+    return named if is_part else None
