@@ -59,7 +59,8 @@ cluster: $(VENV)/development ## Starts the tests' control plane to play with.
 lock: $(VENV)/bootstrapped ## Renews the locked dependencies.
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --frozen --no-dev --no-emit-project --no-header --no-annotate -o requirements.lock
-	@$(UV) export --quiet --frozen --only-group bootstrap --no-emit-project --no-header --no-annotate -o requirements-bootstrap.lock
+	@$(UV) export --quiet --frozen --only-group bootstrap --no-emit-project --no-header --no-annotate -o $(VENV)/bootstrap.new
+	@cmp -s $(VENV)/bootstrap.new requirements-bootstrap.lock || cp $(VENV)/bootstrap.new requirements-bootstrap.lock
 
 clean: ## Removes what the targets above made.
 	@rm -rf $(VENV) .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

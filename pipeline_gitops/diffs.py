@@ -78,6 +78,9 @@ def same(before: Body, after: Body) -> bool:
 def lines(before: Body | None, after: Body | None) -> tuple[str, ...]:
     """A masked unified diff: "+", "-" or " " and the text; "@@" between hunks."""
     old, new = masked(before, after)
+    if old is None or new is None:  # nothing to compare: a third of the work of a first install
+        sign, whole = ("+", new) if old is None else ("-", old)
+        return _bounded([_short(f"{sign}{line}") for line in _text(whole)])
     delta = difflib.unified_diff(
         _text(old), _text(new), fromfile="", tofile="", n=CONTEXT, lineterm=""
     )
@@ -85,10 +88,13 @@ def lines(before: Body | None, after: Body | None) -> tuple[str, ...]:
     # The first hunk's position says nothing: the text was made here.
     if made and made[0].startswith("@@"):
         made = made[1:]
-    made = ["@@" if line.startswith("@@") else line for line in made]
-    if len(made) > MOST_LINES:
-        made = [*made[:MOST_LINES], f"@@ {len(made) - MOST_LINES} more lines"]
-    return tuple(made)
+    return _bounded(["@@" if line.startswith("@@") else line for line in made])
+
+
+def _bounded(made: Sequence[str]) -> tuple[str, ...]:
+    if len(made) <= MOST_LINES:
+        return tuple(made)
+    return (*made[:MOST_LINES], f"@@ {len(made) - MOST_LINES} more lines")
 
 
 def _text(body: Body | None) -> list[str]:

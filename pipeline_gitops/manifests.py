@@ -43,9 +43,10 @@ class Manifest:
         return text(self.body, "apiVersion")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ManifestSet:
-    """All objects that an environment wants, sorted by identity, each once."""
+    """All objects that an environment wants, sorted by identity, each once. Equal to itself only:
+    what follows from a set can so be remembered."""
 
     manifests: tuple[Manifest, ...] = ()
     namespace: str = ""  # where namespaced objects without one go; "" = left open

@@ -9,8 +9,8 @@ import base64
 import dataclasses
 import json
 import re
-import unicodedata
 from collections.abc import Iterable
+from operator import is_
 from typing import Any, NewType
 from urllib.parse import quote
 
@@ -24,7 +24,11 @@ MASK = "[masked]"
 # are hidden by structure only.
 SHORTEST = 6
 
-_BIDI = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+# Control characters but newline and tab, halves of surrogate pairs, separators of lines and
+# paragraphs, and what turns the direction of writing or has no width.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
 
 
 class Redactor:
@@ -60,15 +64,11 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(char) for char in text)
+    return _HIDDEN.sub(_visible, text)
 
 
-def _visible(char: str) -> str:
-    if char in "\n\t":
-        return char
-    if char in _BIDI or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp"):
-        return f"\\u{ord(char):04x}"
-    return char
+def _visible(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def seal(report: Report, secrets: Iterable[str]) -> Sealed:
@@ -77,20 +77,25 @@ def seal(report: Report, secrets: Iterable[str]) -> Sealed:
 
 
 def _sealed(value: Any, redact: Redactor) -> Any:
+    """*value*, or one like it without what must not be shown: most of a report stays as it is."""
     if isinstance(value, str) and type(value) is str:
         return clean(redact(value))
     if isinstance(value, tuple):
-        return tuple(_sealed(item, redact) for item in value)
+        items = [_sealed(item, redact) for item in value]
+        return value if all(map(is_, items, value)) else tuple(items)
     if isinstance(value, ObjectId):
-        return ObjectId(
-            *(clean(part) for part in (value.group, value.kind, value.namespace, value.name))
-        )
+        parts = (value.group, value.kind, value.namespace, value.name)
+        shown = tuple([clean(part) for part in parts])
+        return value if shown == parts else ObjectId(*shown)
     if isinstance(value, Place):
-        return dataclasses.replace(value, file=clean(value.file))
+        file = clean(value.file)
+        return value if file == value.file else dataclasses.replace(value, file=file)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            field.name: _sealed(getattr(value, field.name), redact)
-            for field in dataclasses.fields(value)
-        }
-        return dataclasses.replace(value, **fields)
+        fields = {}
+        for field in dataclasses.fields(value):
+            plain = getattr(value, field.name)
+            sealed = _sealed(plain, redact)
+            if sealed is not plain:
+                fields[field.name] = sealed
+        return dataclasses.replace(value, **fields) if fields else value
     return value

@@ -101,32 +101,57 @@ class Repository(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A Kubernetes event about an object, de-duplicated."""
+    """A Kubernetes event, de-duplicated. *kind* and *name* are of the object that it is about."""
 
     reason: str
     message: str
+    kind: str = ""
+    name: str = ""
     count: int = 1
     last: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What can be known about an object that does not get well."""
+    """What can be known about an object that does not get well: what controllers made out of it,
+    what is not well first, and the events about all of them."""
 
     owned: tuple[tuple[ObjectId, Body], ...] = field(default=(), repr=False)
-    events: tuple[Event, ...] = ()
-    log: tuple[str, ...] = ()
+    events: tuple[Event, ...] = field(default=(), repr=False)
+
+
+class Watch(Protocol):
+    """Live objects as they change."""
+
+    def read(self) -> Snapshot:
+        """As they are stored now."""
+        ...
+
+    def next(self, wait_s: float) -> Snapshot:
+        """As far as they are known, after *wait_s* seconds or as soon as one changed."""
+        ...
 
 
 class Runtime(Protocol):
     """What runs."""
 
+    def watching(self, ids: frozenset[ObjectId]) -> AbstractContextManager[Watch]:
+        """Follows the live objects while the context is open."""
+        ...
+
     def watch(self, ids: frozenset[ObjectId], wait_s: float) -> Snapshot:
         """The live objects, after *wait_s* seconds or as soon as one changed."""
         ...
 
-    def evidence(self, id: ObjectId, since: datetime) -> Evidence:
-        """Owned objects, events and logs of an object."""
+    def evidence(
+        self, live: Mapping[ObjectId, Body], since: datetime
+    ) -> Mapping[ObjectId, Evidence]:
+        """Owned objects of each live object, and events since then. What cannot be read is left
+        out."""
+        ...
+
+    def log(self, pod: ObjectId, container: str, *, previous: bool) -> tuple[str, ...]:
+        """The last lines of a container, or of its run before; none where they cannot be read."""
         ...
 
 

@@ -101,11 +101,17 @@ class WrittenView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthView:
-    """The health of one live object, in one word and one sentence."""
+    """The health of one live object, in one word and one sentence.
+
+    *rule*: the kind of cause, where one made it failed. *started*: seconds after the first wait.
+    """
 
     id: ObjectId
     health: Health
     sentence: str = ""
+    rule: str = ""
+    started: float = 0.0
+    seconds: float = 0.0  # until it was well, or given up, or the waiting ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,7 @@ class CardView:
 
     id: ObjectId
     cause: str
+    rule: str = ""  # the kind of cause, for programs: "image-not-found"; "" = not recognised
     chain: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     log: tuple[str, ...] = ()

@@ -121,6 +121,9 @@ def _limits(policy: Policy) -> Iterator[tuple[str, ...]]:
         "objectTimeout",
         f"{object_timeout_s:g}s" if object_timeout_s is not None else "the whole timeout",
     )
+    yield "stability", f"{policy.stability_s:g}s"
+    yield "patience.restarts", str(policy.patience_restarts)
+    yield "patience.seconds", f"{policy.patience_s:g}"
     yield "replace", str(policy.replace).lower()
     yield "adoptFrom", ", ".join(policy.adopt_from) or "none", "adopt_from"
     rules = (

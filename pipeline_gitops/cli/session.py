@@ -23,6 +23,8 @@ from pipeline_gitops.config import (
 )
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.git import Git
+from pipeline_gitops.health import Rules
+from pipeline_gitops.health.forms import ours
 from pipeline_gitops.ids import Place
 from pipeline_gitops.inventories import Owner
 from pipeline_gitops.journal import Console
@@ -204,7 +206,18 @@ def workshop(session: Session, config: Config) -> Workshop:
         validate=check,
         kinds=packed_kinds(),
         journal=session.console,
+        rules=health_rules(config),
     )
+
+
+def health_rules(config: Config) -> Rules:
+    """The rules of `health:` in the configuration. Raises UsageFault for the first mistake."""
+    places = dict(config.places)
+
+    def locate(pointer: str) -> Place:
+        return places.get(f"/health{pointer}", Place(config.source))
+
+    return Rules(ours.parse(config.health, locate))
 
 
 def owner(session: Session, git: Git, environment: Environment) -> Owner:

@@ -12,6 +12,7 @@ from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Environment
 from pipeline_gitops.errors import Fault
 from pipeline_gitops.git import Git
+from pipeline_gitops.health import Rules
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.pipeline import inspections, reviews
 from pipeline_gitops.views import Result
@@ -36,18 +37,21 @@ def command(**values: Any) -> int:
     session = sessions.start(flags, os.environ)
     git = sessions.repository(session)
     config = sessions.load(session, git.root)
-    results = [_inspect(session, git, one) for one in sessions.chosen(session, config)]
+    rules = sessions.health_rules(config)
+    results = [_inspect(session, git, one, rules) for one in sessions.chosen(session, config)]
     sealed = publishing.seal(session, publishing.report(session, "status", results=results))
     _members(session, sealed)
     return publishing.publish(session, sealed, files_wanted)
 
 
-def _inspect(session: Session, git: Git, environment: Environment) -> Result:
+def _inspect(session: Session, git: Git, environment: Environment, rules: Rules) -> Result:
     try:
         target = targets.connect(session, git, environment)
     except Fault as fault:
         return reviews.failed(Result(environment=environment.name), fault)
-    return inspections.inspect(environment, target, clock=session.clock, journal=session.console)
+    return inspections.inspect(
+        environment, target, clock=session.clock, journal=session.console, rules=rules
+    )
 
 
 def _members(session: Session, sealed: Sealed) -> None:

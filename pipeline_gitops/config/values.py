@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pipeline_gitops.documents import Json
 from pipeline_gitops.ids import Place
 
 FILE = ".pipeline-gitops.yaml"
@@ -109,6 +110,9 @@ class Policy:
     adopt_from: tuple[str, ...] = ()  # tools whose objects may be taken over: "argocd", "helm" ...
     field_owners: tuple[FieldRule, ...] = ()
     scope: Scope = Scope()
+    stability_s: float = 5.0  # how long what was changed has to stay well before it counts
+    patience_restarts: int = 2  # how often a container may restart
+    patience_s: float = 60.0  # how long trouble that may heal is waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,7 @@ class Config:
     environments: tuple[Environment, ...] = ()
     kubernetes_version: str = ""
     engine: EngineSpec = EngineSpec()
+    health: Json = field(default=(), repr=False)  # rules for custom resources, as they are written
     places: tuple[tuple[str, Place], ...] = field(default=(), repr=False)
     source: str = ""  # the file, or "" for discovery
 

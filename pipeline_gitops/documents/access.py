@@ -9,7 +9,11 @@ def at(body: Json, *path: str | int, default: Json = None) -> Json:
     """The value at *path*, or *default* when any step of it is missing."""
     value = body
     for step in path:
-        if isinstance(step, str):
+        if type(value) is dict:  # nearly always, and five times faster to see than a Mapping
+            if step not in value:
+                return default
+            value = value[step]
+        elif isinstance(step, str):
             if not isinstance(value, Mapping) or step not in value:
                 return default
             value = value[step]
@@ -31,7 +35,7 @@ def text(body: Json, *path: str | int) -> str:
 def mapping(body: Json, *path: str | int) -> Mapping[str, Json]:
     """The mapping at *path*; an empty one when it is missing or something else."""
     value = at(body, *path)
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def items(body: Json, *path: str | int) -> Sequence[Json]:
@@ -47,9 +51,11 @@ def bodies(body: Json, *path: str | int) -> Iterator[Mapping[str, Json]]:
 
 def ordered(value: Json) -> Json:
     """*value* with the keys of all its mappings sorted, as the API server keeps them."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
         return {key: ordered(value[key]) for key in sorted(value)}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [ordered(item) for item in value]
     return value
 

@@ -4,14 +4,16 @@ Packed rules lie in rules/, in a file for each operator that is named by the dom
 groups. A file is read when the first object of such a group is judged.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pkgutil import get_data
 
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.health.facts import Judged
-from pipeline_gitops.health.forms import ours
+from pipeline_gitops.health.forms import flux, kapp, krane, ours
 from pipeline_gitops.health.signs import Rule, judge
+from pipeline_gitops.ids import Place
 from pipeline_gitops.manifests import group_of
 
 
@@ -25,6 +27,19 @@ class Rules:
         """The rule for a kind, or None if nobody wrote one."""
         own = next((rule for rule in self.own if rule.covers(group, kind)), None)
         return own or (_packed(group, kind) if "." in group else None)
+
+    def over(self, written: Iterable[tuple[Body, Place]]) -> "Rules":
+        """These, and after them those that the objects of a set bring, as other tools have them.
+
+        Raises UsageFault for one that cannot be understood.
+        """
+        brought = tuple(
+            rule
+            for body, place in written
+            for form in (flux, krane, kapp)
+            for rule in form.rules(body, place)
+        )
+        return Rules((*self.own, *brought)) if brought else self
 
 
 PACKED = Rules()

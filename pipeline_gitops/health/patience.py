@@ -26,4 +26,6 @@ def is_over(cause: Cause, lasting_s: float, patience: Patience) -> bool:
         return True
     if cause.rule in _HOPEFUL:
         return False
-    return cause.restarts > patience.restarts or lasting_s >= patience.seconds
+    if cause.restarts > patience.restarts:
+        return True
+    return lasting_s >= patience.seconds + cause.grace_s

@@ -59,3 +59,19 @@ def _ended(body: Body) -> str:
             if isinstance(code, int) and code:
                 return f"container {text(status, 'name')} ended with exit code {code}"
     return ""
+
+
+def failing(body: Body) -> tuple[tuple[str, bool], ...]:
+    """Containers whose log tells why the pod is not well, and whether they had a run before.
+
+    Those that ended badly, restart, or run and are not ready; those that never started have none.
+    """
+    found = []
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for status in bodies(body, "status", key):
+            ended = at(status, "state", "terminated", "exitCode")
+            before = at(status, "lastState", "terminated") is not None
+            unready = at(status, "state", "running") is not None and at(status, "ready") is False
+            if ended or before or (unready and key == "containerStatuses"):
+                found.append((text(status, "name"), before))
+    return tuple(found)

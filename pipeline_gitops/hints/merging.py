@@ -57,6 +57,7 @@ def of(body: Body) -> Hints:
         replace=replaced if mine.replace is None else mine.replace,
         prune_first=bool(mine.prune_first),
         timeout_s=next((one.timeout_s for one in said if one.timeout_s is not None), None),
+        patience_s=mine.patience_s,
         unwatched=next((one.unwatched for one in said if one.unwatched is not None), False),
     )
 
@@ -70,8 +71,12 @@ def problems(body: Body) -> tuple[Problem, ...]:
 
 def _is_about_us(body: Body) -> bool:
     """Whether anything is said at all: most objects have no such annotation."""
-    keys = chain(mapping(body, "metadata", "annotations"), mapping(body, "metadata", "labels"))
-    return any(key.partition("/")[0] in _PREFIXES for key in keys)
+    metadata = mapping(body, "metadata")
+    for where in ("annotations", "labels"):
+        for key in mapping(metadata, where):
+            if key.partition("/")[0] in _PREFIXES:
+                return True
+    return False
 
 
 def _said(body: Body) -> tuple[Said, ...]:

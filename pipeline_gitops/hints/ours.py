@@ -18,6 +18,7 @@ KEYS = (
     "hook",
     "hook-delete",
     "keep",
+    "patience",
     "prune-first",
     "replace",
     "timeout",
@@ -44,6 +45,7 @@ def of(body: Body) -> Said:
         replace=reader.truth("replace"),
         prune_first=reader.truth("prune-first"),
         timeout_s=reader.seconds("timeout"),
+        patience_s=reader.seconds("patience"),
         unwatched=None if watch is None else not watch,
         problems=tuple(reader.problems),
     )

@@ -63,6 +63,7 @@ class Hints:
     replace: bool = False  # may be deleted and created anew for an immutable field
     prune_first: bool = False  # deleted before anything is written: it holds a port or a volume
     timeout_s: float | None = None  # how long it may take to run
+    patience_s: float | None = None  # how long trouble that may heal is waited for
     unwatched: bool = False  # its health does not count
 
 
@@ -80,6 +81,7 @@ class Said:
     replace: bool | None = None
     prune_first: bool | None = None
     timeout_s: float | None = None
+    patience_s: float | None = None
     unwatched: bool | None = None
     problems: tuple[Problem, ...] = ()
 

@@ -15,14 +15,14 @@ from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Claim, Inventory, Stamp
-from pipeline_gitops.pipeline import executions, reviews, rollouts, successions
+from pipeline_gitops.pipeline import cards, executions, reviews, rollouts, successions
+from pipeline_gitops.pipeline.cards import Background
 from pipeline_gitops.pipeline.executions import Execution, Order
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.pipeline.successions import Ancestry, Compare
 from pipeline_gitops.plans import Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target
 from pipeline_gitops.views import (
-    CardView,
     FaultView,
     Refusal,
     Result,
@@ -57,12 +57,7 @@ def deploy(
 
 
 def _deploy(
-    order: Order,
-    target: Target,
-    plain: Result,
-    ancestry: Ancestry,
-    clock: Clock,
-    journal: Journal,
+    order: Order, target: Target, plain: Result, ancestry: Ancestry, clock: Clock, journal: Journal
 ) -> Result:
     started = clock.now()
     shown: Plan | None = None
@@ -97,15 +92,22 @@ def _deploy(
             journal.say(f"{target.name} moved meanwhile, looking again")
             continue
         written = (*written, *execution.outcomes)
-        order = replace(order, ran=executions.ran(written))
+        order = _after(order, written)
         if execution.stale or any(one.state is State.STALE for one in execution.outcomes):
             journal.say("an object changed meanwhile, looking again")
             continue
         newer = _newer(order, target, ancestry, execution)
         if newer:
             return _superseded(result, order, newer, written)
-        return _finished(_holding(result, order), target, execution, written, started)
+        result = _finished(_holding(result, order), execution, written)
+        return _explained(result, target, execution, order, started, journal)
     return _refused(result, (_moving(target.name),), written)
+
+
+def _after(order: Order, written: Sequence[Outcome]) -> Order:
+    """The order, for another attempt after these writes."""
+    touched = frozenset(outcome.id for outcome in written)
+    return replace(order, ran=executions.ran(written), touched=touched)
 
 
 def _moving(target: str) -> Refusal:
@@ -185,31 +187,40 @@ def _holding(result: Result, order: Order) -> Result:
     return replace(result, notices=(*result.notices, held))
 
 
-def _finished(
-    result: Result,
-    target: Target,
-    execution: Execution,
-    written: Sequence[Outcome],
-    started: datetime,
-) -> Result:
+def _finished(result: Result, execution: Execution, written: Sequence[Outcome]) -> Result:
     rollout = execution.rollout
     result = replace(result, written=_views(written), rollout=rollout)
     if execution.fault:
         return _cut_short(result, execution.fault, written)
-    sick = rollout is not None and not rollouts.healthy(rollout)
-    cards: tuple[CardView, ...] = ()
-    if rollout is not None and sick and target.runtime is not None:
-        # What was broken before has its reasons before: a deploy that wrote nothing looks back.
-        since = started if written else started - LOOK_BACK
-        cards = rollouts.cards(target.runtime, rollout, since, execution.cards)
-    result = replace(result, cards=cards)
     if not executions.all_done(execution.outcomes) and executions.may_stand(written):
         return replace(result, verdict=Verdict.PARTIAL)
-    if sick:
+    if rollout is not None and not rollouts.healthy(rollout):
         return replace(result, verdict=Verdict.UNHEALTHY)
     if not executions.all_done(execution.outcomes):
         return replace(result, verdict=Verdict.REFUSED)
     return result
+
+
+def _explained(
+    result: Result,
+    target: Target,
+    execution: Execution,
+    order: Order,
+    started: datetime,
+    journal: Journal,
+) -> Result:
+    """The result with a card for each object that does not run."""
+    rollout = result.rollout
+    if execution.fault or rollout is None or target.runtime is None:
+        return result
+    background = Background(
+        # What was broken before has its reasons before: a deploy that wrote nothing looks back.
+        since=started if result.written else started - LOOK_BACK,
+        places=order.prepared.places,
+        wanted={manifest.id: manifest.body for manifest in order.prepared.set.manifests},
+    )
+    found = cards.cards(target.runtime, rollout, background, journal, execution.cards)
+    return replace(result, cards=found)
 
 
 def _cut_short(result: Result, fault: Fault, written: Sequence[Outcome]) -> Result:

@@ -14,7 +14,7 @@ from pipeline_gitops.hints import HookDelete, HookPhase
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Receipt, Stamp
 from pipeline_gitops.manifests import vanishes
-from pipeline_gitops.pipeline import rollouts
+from pipeline_gitops.pipeline import cards, rollouts
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.pipeline.waits import Waits
 from pipeline_gitops.plans import (
@@ -60,6 +60,7 @@ class Order:
     leaving: str = ""  # the revision that a rollback found
     held: str = ""  # the revision that is held from this deploy on
     ran: Mapping[ObjectId, bool] = field(default_factory=dict)  # hooks so far; whether still there
+    touched: frozenset[ObjectId] = frozenset()  # what earlier attempts of this deploy have written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def execute(
     """Claim, write, watch, prune, settle. Raises Stale where nothing was written for a race."""
     if not plan.changes and _is_recorded(survey, order):
         # Whether it runs is still a question: green means running.
-        waits = _waits(order, target, survey, clock, journal)
+        waits = _waits(order, target, survey, plan, clock, journal)
         return Execution(rollout=waits.rollout(()) if order.wait else None)
     claimed = inventories.claimed(survey.inventory, order.stamp, plan.ids, held=order.held)
     with target.claim(claimed) as writing:
@@ -104,15 +105,19 @@ def _is_recorded(survey: Survey, order: Order) -> bool:
     return nothing_to_forget and (inventory.stamp, inventory.held) == (order.stamp, order.held)
 
 
-def _waits(order: Order, target: Target, survey: Survey, clock: Clock, journal: Journal) -> Waits:
+def _waits(
+    order: Order, target: Target, survey: Survey, plan: Plan, clock: Clock, journal: Journal
+) -> Waits:
     return Waits(
         order.prepared,
         target.runtime,
         survey,
+        plan,
         deadline=order.deadline,
         clock=clock,
         journal=journal,
         ran=order.ran,
+        touched=order.touched,
     )
 
 
@@ -142,8 +147,7 @@ class _Run:
         self._writing = writing
         self._clock = clock
         self._journal = journal
-        self._started = clock.now()
-        self._waits = _waits(order, target, survey, clock, journal)
+        self._waits = _waits(order, target, survey, plan, clock, journal)
         self._runtime = target.runtime
         self._leftovers = {change.id: change for change in plan.leftovers}
         self._outcomes: list[Outcome] = []
@@ -218,9 +222,12 @@ class _Run:
     def _apply(self, changes: Sequence[Change]) -> None:
         """Keeps the outcomes one by one: what is written stays known, whatever ends the wave."""
         self._clock.sleep(0)  # no new wave once we were asked to stop
+        sent = {change.id: change for change in changes}
         with closing(self._writing.apply(changes)) as stream:
             for outcome in stream:
                 self._outcomes.append(outcome)
+                if outcome.id in sent:  # not so the namespace that the claim needed
+                    self._waits.wrote(sent[outcome.id], outcome)
                 said = f"{outcome.action.value} {outcome.id}: {_said(outcome)}"
                 self._journal.say(said)
         if not all_done(self._outcomes):
@@ -298,7 +305,8 @@ class _Run:
     def _keep_evidence(self, views: Iterable[HealthView]) -> None:
         failed = RolloutView(objects=tuple(views))
         if self._runtime is not None and failed.objects:
-            self._cards += rollouts.cards(self._runtime, failed, self._started)
+            background = self._waits.background
+            self._cards += cards.cards(self._runtime, failed, background, self._journal)
 
     def _lament(self) -> None:
         """Runs the hooks of a failed deploy, unless it is only looked at again."""

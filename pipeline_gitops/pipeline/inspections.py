@@ -6,8 +6,11 @@ from datetime import timedelta
 
 from pipeline_gitops.config import Environment
 from pipeline_gitops.errors import Fault, Verdict
+from pipeline_gitops.health import PACKED, Rules
 from pipeline_gitops.inventories import Inventory, Stamp
-from pipeline_gitops.pipeline import reviews, rollouts
+from pipeline_gitops.pipeline import cards, reviews, rollouts
+from pipeline_gitops.pipeline.cards import Background
+from pipeline_gitops.pipeline.looks import Expectations
 from pipeline_gitops.ports import Clock, Journal, ReadTarget
 from pipeline_gitops.views import DeployView, InventoryView, Result
 
@@ -15,17 +18,24 @@ LOOK_BACK = timedelta(hours=1)  # the API server forgets events after one hour
 
 
 def inspect(
-    environment: Environment, target: ReadTarget, *, clock: Clock, journal: Journal
+    environment: Environment,
+    target: ReadTarget,
+    *,
+    clock: Clock,
+    journal: Journal,
+    rules: Rules = PACKED,
 ) -> Result:
-    """What is deployed, since which deploy, and whether it runs."""
+    """What is deployed, since which deploy, and whether it runs. *rules* judge custom resources."""
     result = Result(environment=environment.name, target=target.name)
     try:
-        return _inspect(result, target, clock, journal)
+        return _inspect(result, target, clock, journal, rules)
     except Fault as fault:
         return reviews.failed(result, fault)
 
 
-def _inspect(result: Result, target: ReadTarget, clock: Clock, journal: Journal) -> Result:
+def _inspect(
+    result: Result, target: ReadTarget, clock: Clock, journal: Journal, rules: Rules
+) -> Result:
     inventory = target.inventory()
     if inventory.stamp is None and inventory.claim is None:
         # Whoever asks whether it runs must not be told that it does.
@@ -39,14 +49,20 @@ def _inspect(result: Result, target: ReadTarget, clock: Clock, journal: Journal)
     if target.runtime is None:
         return result
     rollout = rollouts.watch(
-        target.runtime, inventory.ids, clock=clock, deadline=clock.elapsed(), journal=journal
+        target.runtime,
+        inventory.ids,
+        clock=clock,
+        deadline=clock.elapsed(),
+        journal=journal,
+        expected=Expectations(rules=rules),
     )
     rollout = replace(rollout, timed_out=False, seconds=0.0)  # one look; nobody waited
     result = replace(result, rollout=rollout)
     if rollouts.healthy(rollout):
         return result
-    cards = rollouts.cards(target.runtime, rollout, clock.now() - LOOK_BACK)
-    return replace(result, cards=cards, verdict=Verdict.UNHEALTHY)
+    background = Background(since=clock.now() - LOOK_BACK)
+    found = cards.cards(target.runtime, rollout, background, journal)
+    return replace(result, cards=found, verdict=Verdict.UNHEALTHY)
 
 
 def _view(inventory: Inventory) -> InventoryView:

@@ -10,6 +10,7 @@ from pipeline_gitops import diffs, manifests, plans
 from pipeline_gitops.config import ClusterSpec, Environment
 from pipeline_gitops.documents import Body, Document
 from pipeline_gitops.errors import Fault, Verdict, worst
+from pipeline_gitops.health import PACKED, Rules
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.inventories import Inventory, Owner
 from pipeline_gitops.kinds import Kinds
@@ -41,6 +42,7 @@ class Prepared:
     findings: tuple[Finding, ...] = ()
     places: Mapping[ObjectId, Place] = field(default_factory=dict, repr=False)  # in the sources
     engine: str = ""
+    rules: Rules = PACKED  # for the health of custom resources
 
     @property
     def rejected(self) -> bool:
@@ -57,6 +59,7 @@ class Workshop:
     validate: Validate
     kinds: Kinds
     journal: Journal
+    rules: Rules = PACKED  # for the health of custom resources
 
 
 def prepare(
@@ -68,7 +71,8 @@ def prepare(
     """Every environment rendered, resolved and validated, in the order given.
 
     *served*: kinds that an environment's target knows beyond the packed ones. Raises UsageFault for
-    an environment whose path is missing or leads out of the tree.
+    an environment whose path is missing or leads out of the tree, and for a health rule of another
+    tool that cannot be understood.
     """
     rendered = workshop.render([environment.overlay for environment in environments], tree)
     made = []
@@ -89,6 +93,9 @@ def prepare(
                 findings=(*result.findings, *traced[: len(about)]),
                 places={mark.id: mark.place for mark in traced[len(about) :] if mark.id},
                 engine=result.engine,
+                rules=workshop.rules.over(
+                    (document.body, document.place) for document in result.documents
+                ),
             )
         )
     return tuple(made)

@@ -12,7 +12,7 @@ from pipeline_gitops.views import Finding, Severity
 
 def findings(desired: ManifestSet) -> tuple[Finding, ...]:
     """Annotations that say nothing, an order that cannot be, hooks that come too early."""
-    graph = edges.graph({manifest.id: manifest.body for manifest in desired.manifests})
+    graph = edges.of_set(desired)
     manifests = {manifest.id: manifest for manifest in desired.manifests}
     return (
         *(found for manifest in desired.manifests for found in _misread(manifest)),

@@ -37,6 +37,8 @@ def exceeding(shown: Plan, planned: Plan) -> tuple[ObjectId, ...]:
 
     Inclusion, not equality: a run that resumes after a kill has a smaller plan.
     """
+    if shown is planned:
+        return ()
     seen = digests(shown.changes)
     return tuple(id for id, value in digests(planned.changes).items() if seen.get(id) != value)
 

@@ -8,11 +8,13 @@ where a manifest's edge points against a wave that somebody wrote, the wave coun
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.hints import Hints, HookPhase
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import references
 from pipeline_gitops.plans.references import CRD
 
@@ -67,7 +69,7 @@ class Graph:
         none do."""
         needs = self.needs()
         left = set(needs)
-        while free := {id for id in left if not needs[id] & left}:
+        while free := {id for id in left if needs[id].isdisjoint(left)}:
             left -= free
         if not left:
             return ()
@@ -85,6 +87,12 @@ class Graph:
             if self.positions[edge.user] == self.positions[edge.needed]:
                 needs[edge.user].add(edge.needed)
         return needs
+
+
+@lru_cache(maxsize=1)
+def of_set(desired: ManifestSet) -> Graph:
+    """The order of all that is wanted; remembered, as it is asked for before and in a deploy."""
+    return graph({manifest.id: manifest.body for manifest in desired.manifests})
 
 
 def graph(bodies: Mapping[ObjectId, Body], *, told: bool = True) -> Graph:

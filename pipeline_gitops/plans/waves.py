@@ -85,9 +85,14 @@ def schedule(plan: Plan, desired: ManifestSet) -> Schedule:
 
     *desired* is the whole set: what is unchanged may have to run before something else is sent.
     """
+    if not plan.changes:
+        return Schedule()
     writes = [change for change in plan.changes if change.action is not Action.DELETE]
     deletes = [change for change in plan.changes if change.action is Action.DELETE]
-    graph = edges.graph({**_sent(writes), **{m.id: m.body for m in desired.manifests}})
+    sent = _sent(writes)
+    graph = edges.of_set(desired)
+    if not sent.keys() <= graph.bodies.keys():
+        graph = edges.graph({**sent, **graph.bodies})
     ahead = prune_first(plan)
     planner = _Planner(graph, writes)
     return Schedule(

@@ -15,9 +15,18 @@ from pipeline_gitops.reports import words
 from pipeline_gitops.reports.fences import one_line
 from pipeline_gitops.reports.page import POLICY, SCRIPT, STYLE
 from pipeline_gitops.reports.shown import Shown
-from pipeline_gitops.views import Action, CardView, ChangeView, Report, Result, Severity
+from pipeline_gitops.views import (
+    Action,
+    CardView,
+    ChangeView,
+    Report,
+    Result,
+    RolloutView,
+    Severity,
+)
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
+_BARS = 40  # of the timeline, at most
 _TONES = {
     words.Tone.BAD: "🔴",
     words.Tone.CARE: "🟡",
@@ -201,7 +210,30 @@ def _health(result: Result) -> Iterator[str]:
             f"<tr><td><code>{_text(str(view.id))}</code></td>"
             f'<td class="{tone}">{view.health.value}</td><td>{_text(view.sentence)}</td></tr>'
         )
-    yield "</tbody></table></div></details>"
+    yield "</tbody></table></div>"
+    yield from _timeline(result.rollout)
+    yield "</details>"
+
+
+def _timeline(rollout: RolloutView) -> Iterator[str]:
+    """When each object that was waited for began to be watched, and how long it took."""
+    waited = sorted(
+        (view for view in rollout.objects if view.seconds > 0),
+        key=lambda view: (view.started, -view.seconds, view.id),
+    )[:_BARS]
+    if not waited:
+        return
+    scale = 400 / max(view.started + view.seconds for view in waited)
+    yield f'<svg width="760" height="{18 * len(waited)}" role="img">'
+    for row, view in enumerate(waited):
+        tone = "good" if view.health.value == "Current" else "bad"
+        left, width = view.started * scale, max(view.seconds * scale, 1)
+        yield (
+            f'<rect x="{left:.0f}" y="{18 * row + 3}" width="{width:.0f}" height="12" '
+            f'fill="var(--{tone})"/><text x="{left + width + 4:.0f}" y="{18 * row + 13}" '
+            f'font-size="11" fill="currentColor">{_text(str(view.id))}, {view.seconds:g} s</text>'
+        )
+    yield "</svg>"
 
 
 def _pre(lines: Iterable[str]) -> str:

@@ -132,9 +132,19 @@ class Proxy:
             exchange = Exchange(self, client)
             try:
                 while not exchange.over and (request := _received(client)):
+                    if request.query.get("watch") == "true":
+                        self._pipe(request, client)
+                        return
                     self.watcher.attend(request, exchange)
             except OSError:
                 return  # the client went away, as one that is killed does
+
+    def _pipe(self, request: Request, client: socket.socket) -> None:
+        """A watch goes on as its bytes come, until one of the two has enough. No harm is done."""
+        with self._connection() as server:
+            server.sendall(request.raw)
+            while piece := server.recv(1 << 16):
+                client.sendall(piece)
 
     def ask(self, request: Request) -> Reply:
         """The server's own answer."""

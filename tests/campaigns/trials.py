@@ -169,7 +169,7 @@ class Stage:
 
     def _deployed(self, journal: FakeJournal) -> Ended:
         clock = HastyClock()
-        policy = Policy()
+        policy = Policy(stability_s=0.0)  # how long it lasts is not asked here
         environment = Environment(
             name=self.scenario.name, overlay=Overlay(path="."), target=self._spec, policy=policy
         )

@@ -81,13 +81,34 @@ class FakeRepository:
 
 
 @dataclass
+class FakeWatch:
+    """Looks at a runtime again and again."""
+
+    runtime: Runtime
+    ids: frozenset[ObjectId]
+
+    def read(self) -> Snapshot:
+        return self.runtime.watch(self.ids, 0.0)
+
+    def next(self, wait_s: float) -> Snapshot:
+        return self.runtime.watch(self.ids, wait_s)
+
+
+@dataclass
 class FakeRuntime:
     """Live objects out of a target's store; *statuses* are laid over them as time passes."""
 
     target: "FakeTarget"
     clock: FakeClock
     statuses: Mapping[ObjectId, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    found: Mapping[ObjectId, Evidence] = field(default_factory=dict)
+    logs: Mapping[tuple[str, str, bool], tuple[str, ...]] = field(default_factory=dict)
     polls: int = 0
+    looked: int = 0
+
+    @contextmanager
+    def watching(self, ids: frozenset[ObjectId]) -> Iterator["FakeWatch"]:
+        yield FakeWatch(self, ids)
 
     def watch(self, ids: frozenset[ObjectId], wait_s: float) -> Snapshot:
         self.clock.seconds += wait_s
@@ -102,10 +123,14 @@ class FakeRuntime:
         status = steps[min(self.polls, len(steps)) - 1]
         return {**body, "status": status}
 
-    def evidence(self, id: ObjectId, since: datetime) -> Evidence:
-        if id not in self.target.objects:
-            return Evidence()
-        return Evidence(log=(f"last words of {id.name}",))
+    def evidence(
+        self, live: Mapping[ObjectId, Body], since: datetime
+    ) -> Mapping[ObjectId, Evidence]:
+        self.looked += 1
+        return {id: self.found[id] for id in live if id in self.found}
+
+    def log(self, pod: ObjectId, container: str, *, previous: bool) -> tuple[str, ...]:
+        return self.logs.get((pod.name, container, previous), ())
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import sys
+import unicodedata
 from urllib.parse import quote
 
 import pytest
@@ -88,3 +90,14 @@ def test_a_secret_inside_a_longer_one_leaves_nothing_behind() -> None:
 def test_control_characters_become_visible(text: str, shown: str) -> None:
     """Only newline and tab act; everything else that could is written out."""
     assert shown == masks.clean(text)
+
+
+def test_every_character_that_acts_is_made_visible() -> None:
+    """Controls, half characters, separators and marks of direction; nothing else is touched."""
+    marks = set("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+    for code in range(sys.maxunicode + 1):
+        char = chr(code)
+        acts = char in marks or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        wanted = f"\\u{code:04x}" if acts and char not in "\n\t" else char
+        assert masks.clean(char) == wanted

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.health.causes import admission, containers
+from pipeline_gitops.health.causes.admission import SCALING_UP
 from pipeline_gitops.health.causes.values import Cause, Happening, Wanted
-from pipeline_gitops.health.facts import condition
+from pipeline_gitops.health.facts import condition, number, replicas
 from pipeline_gitops.manifests import group_of
 
-__all__ = ["Cause", "Happening", "Wanted", "find"]
+__all__ = ["SCALING_UP", "Cause", "Happening", "Wanted", "find"]
 
 
 def find(
@@ -58,9 +59,16 @@ def _all(
         failure = condition(maker, "ReplicaFailure")
         if failure.status == "True" and group_of(text(maker, "apiVersion")) == "apps":
             yield admission.creating(failure.message, namespace, wanted)
-        elif text(maker, "kind") != "Pod":
+        elif text(maker, "kind") != "Pod" and _lacks_pods(maker):
             about = [h for h in _about(happenings, maker) if h.reason == "FailedCreate"]
             yield from list(admission.refused(about, namespace, wanted))[:1]
+
+
+def _lacks_pods(maker: Body) -> bool:
+    """Whether its pods are still not all created: an event stays for an hour after it is over."""
+    if text(maker, "kind") not in ("ReplicaSet", "ReplicationController", "StatefulSet"):
+        return True
+    return number(maker, "status", "replicas") < replicas(maker)
 
 
 def _is_pending(pod: Body) -> bool:

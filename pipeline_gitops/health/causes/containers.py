@@ -235,6 +235,7 @@ def _unready(container: _Container, happenings: Sequence[Happening]) -> Iterator
                 f"{_asked(container.spec, probe)} fails: {found['said']}",
                 cure="see its log, and whether the probe asks the right thing",
                 restarts=container.restarts,
+                grace_s=_grace(container.spec),
             )
             return
     if "running" in mapping(container.status, "state"):
@@ -246,7 +247,17 @@ def _unready(container: _Container, happenings: Sequence[Happening]) -> Iterator
                 f"{_asked(container.spec, probe)} does not succeed",
                 cure="see its log, and whether the probe asks the right thing",
                 restarts=container.restarts,
+                grace_s=_grace(container.spec),
             )
+
+
+def _grace(spec: Body) -> float:
+    """How long its probes let the container take to start: before that, unready says nothing."""
+    startup = mapping(spec, "startupProbe")
+    period = number(startup, "periodSeconds") or 10
+    threshold = number(startup, "failureThreshold") or 3
+    starting = number(startup, "initialDelaySeconds") + period * threshold if startup else 0
+    return float(starting + number(spec, "readinessProbe", "initialDelaySeconds"))
 
 
 def _asked(spec: Body, probe: str) -> str:

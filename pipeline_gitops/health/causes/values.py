@@ -27,6 +27,7 @@ class Cause:
 
     *rule* names the kind of cause for machines ("image-not-found"). *final*: waiting longer cannot
     help; anything else may heal, and counts only when it persists. *restarts*: of the container.
+    *grace_s*: how much longer its own settings let it take.
     """
 
     rule: str
@@ -34,12 +35,18 @@ class Cause:
     final: bool = False
     cure: str = ""
     restarts: int = 0
+    grace_s: float = 0.0
     pods: int = 1  # how many pods suffer from the same
 
     @property
     def key(self) -> tuple[str, str]:
         """What makes two causes one."""
         return (self.rule, self.sentence)
+
+    @property
+    def said(self) -> str:
+        """The sentence, and how many pods it is about if there are several."""
+        return f"{self.sentence} ({self.pods} pods)" if self.pods > 1 else self.sentence
 
 
 def meant(name: str, known: Iterable[str]) -> str:

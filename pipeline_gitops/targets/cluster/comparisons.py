@@ -25,6 +25,7 @@ from pipeline_gitops.targets.cluster import (
     readiness,
     refusals,
     replacements,
+    shapes,
 )
 from pipeline_gitops.targets.cluster.apis import Resource
 from pipeline_gitops.targets.cluster.objects import is_terminating, version_of
@@ -32,6 +33,7 @@ from pipeline_gitops.targets.cluster.owners import Dispute
 from pipeline_gitops.targets.cluster.parents import Parents
 from pipeline_gitops.targets.cluster.refusals import PART_OF
 from pipeline_gitops.targets.cluster.settings import Setting
+from pipeline_gitops.targets.cluster.shapes import Shape
 from pipeline_gitops.targets.cluster.statuses import ApiError
 from pipeline_gitops.views import Refusal
 
@@ -70,6 +72,8 @@ class Comparison:
         self._learn = learn
         self._parents = Parents(setting.objects, setting.apis)
         self._autoscalers: dict[str, tuple[Body, ...]] = {}
+        self._absent: set[str] = set()  # namespaces that this deploy creates
+        self._passed: set[Shape] = set()  # shapes that the server's schema takes
         self._lock = Lock()
 
     def sight(self, manifest: Manifest, resource: Resource, live: Body | None) -> Sight | None:
@@ -98,6 +102,8 @@ class Comparison:
     def _compared(self, send: Manifest, resource: Resource, live: Body | None) -> Sight | None:
         id = send.id
         decided: tuple[FieldOwner, ...] = ()
+        if live is None and self._is_foreseen(send):
+            return _predicted(send, live, _created_with(_namespace(id)))
         try:
             after = self._objects.preview(resource, id, send.body, force=False)
         except ApiError as error:
@@ -204,9 +210,12 @@ class Comparison:
         """A prediction where the same deploy brings what is missing; else a refusal."""
         id = send.id
         if error.misses_namespace:
-            namespace = ObjectId("", "Namespace", "", id.namespace)
+            namespace = _namespace(id)
             if namespace in self._wanted:
-                return _predicted(send, live, f"{namespace} is created by the same deploy")
+                with self._lock:
+                    self._absent.add(id.namespace)
+                    self._passed.add(shapes.of(send.body))
+                return _predicted(send, live, _created_with(namespace))
             return refused(send, live, refusals.missing_namespace(id, self._target))
         if error.is_unserved:
             return self.unserved(send)
@@ -222,10 +231,23 @@ class Comparison:
             return replaced if isinstance(replaced, Sight) else refused(send, live, replaced)
         named = [other for other in sorted(self._wanted) if other.name == error.name]
         if error.status == 404 and named and live is None:
-            return _predicted(send, live, f"{named[0]} is created by the same deploy")
+            return _predicted(send, live, _created_with(named[0]))
         if error.rejects or error.status in (404, 409):
             return refused(send, live, refusals.server_refused(send, error))
         raise error
+
+    def _is_foreseen(self, send: Manifest) -> bool:
+        """Whether a dry run would say no more than that the namespace is not there yet.
+
+        The server compares an object with its schema, and then waits 50 ms for the namespace: dry
+        runs of a first install would take longer than the install itself
+        (missingNamespaceWait, https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/
+        k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle/admission.go).
+        """
+        with self._lock:
+            if send.id.namespace not in self._absent:
+                return False
+            return shapes.of(send.body) in self._passed
 
     def unserved(self, manifest: Manifest) -> Sight:
         """An object of a kind that the server does not serve, or not yet."""
@@ -267,6 +289,14 @@ def _stored(body: Body) -> Body:
     encoded = {key: b64encode(value.encode()).decode() for key, value in values.items()}
     kept = {key: value for key, value in body.items() if key != "stringData"}
     return {**kept, "data": {**mapping(body, "data"), **encoded}} if plain else kept
+
+
+def _namespace(id: ObjectId) -> ObjectId:
+    return ObjectId("", "Namespace", "", id.namespace)
+
+
+def _created_with(id: ObjectId) -> str:
+    return f"{id} is created by the same deploy"
 
 
 def _predicted(send: Manifest, live: Body | None, why: str) -> Sight:

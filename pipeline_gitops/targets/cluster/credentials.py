@@ -1,6 +1,7 @@
 """How to reach a cluster, and as whom: kubeconfig, in-cluster account, credential plugins.
 
-The `kubernetes` package reads the credentials and does nothing else for us: requests go through
+What a kubeconfig writes down is read by `kubeconfigs`; the `kubernetes` package runs plugins,
+renews tokens and knows the account of a pod. It does nothing else for us: requests go through
 `transport`. Its errors quote the kubeconfig, so none of their texts is shown or chained.
 """
 
@@ -12,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ from urllib3 import PoolManager, ProxyManager
 
 from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.errors import UnreachableFault, UsageFault
+from pipeline_gitops.targets.cluster import kubeconfigs
+from pipeline_gitops.targets.cluster.kubeconfigs import Entry
 
 _T = TypeVar("_T")
 
@@ -101,17 +103,58 @@ def _expanded(path: str, home: str) -> str:
 
 
 def _by_kubeconfig(path: str, wanted: str) -> Connection:
+    kubeconfig = kubeconfigs.read(path)
+    context = kubeconfig.context(wanted)
+    user = kubeconfig.user(context)
+    if "exec" in user.fields or "auth-provider" in user.fields:
+        return _by_package(path, context.name, user)
+    cluster = kubeconfig.cluster(context)
+    with kubeconfigs.readable(path):
+        server = cluster.fields["server"].rstrip("/")
+        way = _Way(
+            context=context.name,
+            server=server,
+            verified=not cluster.fields.get("insecure-skip-tls-verify"),
+            options=_options(cluster, user),
+            proxy=_proxy(cluster, server),
+        )
+        read = partial(str, kubeconfigs.authorization(user))
+    return _connection(way, _token_file(user), read)
+
+
+def _options(cluster: Entry, user: Entry) -> dict[str, Any]:
+    """How a pool verifies the server, and what it proves to it."""
+    options: dict[str, Any] = {"ssl_context": kubeconfigs.verification(cluster, user)}
+    if name := cluster.fields.get("tls-server-name"):
+        options["server_hostname"] = str(name)
+    return options
+
+
+def _proxy(cluster: Entry, server: str) -> str:
+    if "proxy-url" in cluster.fields:
+        return str(cluster.fields["proxy-url"] or "")
+    proxies = _proxies(server)
+    return proxies.get(urlsplit(server).scheme) or proxies.get("all") or ""
+
+
+def _proxies(server: str) -> Mapping[str, str]:
+    """The proxies of the environment, by scheme; "no" is what is not proxied."""
+    if is_loopback(server):  # as every Go client: loopback is never proxied
+        return {}
+    from urllib.request import getproxies  # 6 ms that loopback need not pay for
+
+    return getproxies()
+
+
+def _by_package(path: str, context: str, user: Entry) -> Connection:
     import kubernetes.config
     from kubernetes.client import Configuration
 
     load_kube_config: Any = kubernetes.config.load_kube_config  # Any: the package has no types
-    merged = _merged(path)
-    context = _context(merged, wanted, path)
-    user = _user(merged, context)
     configuration = Configuration()
 
     def load() -> None:
-        with _readable(path), _unheard():
+        with kubeconfigs.readable(path), _unheard():
             load_kube_config(
                 config_file=path,
                 context=context,
@@ -128,21 +171,7 @@ def _by_kubeconfig(path: str, wanted: str) -> Connection:
             "run it by hand to see why, and log in with it; it must be on the PATH of the job",
         )
     read = partial(_in_time, partial(_packaged, configuration), plugin, context)
-    return _connection(configuration, context, _token_file(user), read)
-
-
-@contextmanager
-def _readable(path: str) -> Iterator[None]:
-    """Turns whatever the kubeconfig's reader raises into a fault without its text."""
-    try:
-        yield
-    # ConfigException, yaml.YAMLError, KeyError, TypeError ...: whatever is wrong in there, the text
-    # of the exception may hold a token.
-    except Exception:
-        raise UsageFault(
-            f"kubeconfig {path} cannot be used: it is damaged, or names a file that is not there",
-            "check it with `kubectl config view` and `kubectl get namespaces`",
-        ) from None
+    return _connection(_packaged_way(configuration, context), _token_file(user), read)
 
 
 @contextmanager
@@ -158,52 +187,9 @@ def _unheard() -> Iterator[None]:
         root.removeHandler(silent)
 
 
-def _merged(path: str) -> Any:
-    from kubernetes.config import kube_config
-
-    merger: Any = kube_config.KubeConfigMerger  # Any: the package has no types
-    with _readable(path):
-        merged = merger(path).config
-        entries = [
-            (entry.value["name"], entry.value.get(section) or {})
-            for section in ("context", "user", "cluster")
-            for entry in merged.value[f"{section}s"]
-        ]
-        if not all(isinstance(content, Mapping) for _, content in entries):
-            raise ValueError("kubeconfig")
-        return merged
-
-
-def _context(merged: Any, wanted: str, path: str) -> str:
-    names = [str(entry.value["name"]) for entry in merged.value["contexts"]]
-    current = str(merged.value.get("current-context") or "")
-    chosen = wanted or current or (names[0] if len(names) == 1 else "")
-    if chosen in names:
-        return chosen
-    known = ", ".join(sorted(names)) or "none"
-    if not chosen:
-        raise UsageFault(
-            f"kubeconfig {path} has no current context; its contexts: {known}",
-            "name one: target.cluster.context, or --context",
-        )
-    near = get_close_matches(chosen, names, n=3)
-    raise UsageFault(
-        f"context '{chosen}' is not in kubeconfig {path}",
-        f"did you mean {' or '.join(near)}?" if near else f"its contexts: {known}",
-    )
-
-
-def _user(merged: Any, context: str) -> Any:
-    """The user's entry, with the file that it came from; None for an anonymous context."""
-    entry = next(e for e in merged.value["contexts"] if e.value["name"] == context)
-    name = (entry.value.get("context") or {}).get("user")
-    found = [user for user in merged.value["users"] if name and user.value["name"] == name]
-    return found[0] if found else None
-
-
-def _plugin(user: Any) -> str:
+def _plugin(user: Entry) -> str:
     """The command of the user's credential plugin; "" where there is none."""
-    plugin = ((user.value.get("user") if user else None) or {}).get("exec")
+    plugin = user.fields.get("exec")
     if not plugin:
         return ""
     return str(plugin.get("command") or "?") if isinstance(plugin, Mapping) else "?"
@@ -238,13 +224,12 @@ def _in_time(work: Callable[[], _T], plugin: str, context: str) -> _T:
     return done[0]
 
 
-def _token_file(user: Any) -> str:
+def _token_file(user: Entry) -> str:
     """The file that holds the user's token, or "": it may be rotated while we run."""
-    fields = (user.value.get("user") if user else None) or {}
-    path = fields.get("tokenFile")
-    if not path or fields.get("token"):
+    path = user.fields.get("tokenFile")
+    if not path or user.fields.get("token"):
         return ""
-    return os.path.join(os.path.dirname(os.path.abspath(user.path)), str(path))
+    return os.path.join(user.folder, str(path))
 
 
 # -- in the cluster --------------------------------------------------------------------------------
@@ -269,24 +254,52 @@ def _in_cluster(environ: Mapping[str, str], service_account: str) -> Connection:
             f"this pod has no service account below {service_account}",
             "set automountServiceAccountToken, or KUBECONFIG to a kubeconfig file",
         ) from None
-    return _connection(configuration, IN_CLUSTER, token, partial(_packaged, configuration))
+    way = _packaged_way(configuration, IN_CLUSTER)
+    return _connection(way, token, partial(_packaged, configuration))
 
 
 # -- both ------------------------------------------------------------------------------------------
 
 
-def _connection(
-    configuration: Any, context: str, token_file: str, packaged: Callable[[], str]
-) -> Connection:
-    server = str(configuration.host).rstrip("/")
-    _check_scheme(server, context)
-    _check_verified(configuration, context)
-    read = partial(_token, token_file) if token_file else packaged
-    return Connection(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """What leads to a server. *options*: of the pool, for TLS."""
+
+    context: str
+    server: str
+    verified: bool
+    options: Mapping[str, Any] = field(repr=False)
+    proxy: str = field(default="", repr=False)
+
+
+def _packaged_way(configuration: Any, context: str) -> _Way:
+    options: dict[str, Any] = {
+        "ca_certs": configuration.ssl_ca_cert,
+        "cert_file": configuration.cert_file,
+        "key_file": configuration.key_file,
+    }
+    if configuration.tls_server_name:
+        options["server_hostname"] = configuration.tls_server_name
+    return _Way(
         context=context,
-        server=server,
-        pool=_pool(configuration, server, context),
-        authorization=Authorization(read, context),
+        server=str(configuration.host).rstrip("/"),
+        # The package also stops verifying where it renews an OIDC token without a
+        # certificate-authority.
+        verified=configuration.verify_ssl,
+        options=options,
+        proxy=configuration.proxy or "",
+    )
+
+
+def _connection(way: _Way, token_file: str, written: Callable[[], str]) -> Connection:
+    _check_scheme(way.server, way.context)
+    _check_verified(way)
+    read = partial(_token, token_file) if token_file else written
+    return Connection(
+        context=way.context,
+        server=way.server,
+        pool=_pool(way),
+        authorization=Authorization(read, way.context),
     )
 
 
@@ -300,43 +313,37 @@ def _check_scheme(server: str, context: str) -> None:
     )
 
 
-def _check_verified(configuration: Any, context: str) -> None:
-    """Whoever answers an unverified connection gets the token, and every Secret that is sent.
-
-    The package also stops verifying where it renews an OIDC token without a certificate-authority.
-    """
-    if not configuration.verify_ssl:
+def _check_verified(way: _Way) -> None:
+    """Whoever answers an unverified connection gets the token, and every Secret that is sent."""
+    if not way.verified:
         raise UsageFault(
-            f"context {context}: the kubeconfig says not to verify the server "
+            f"context {way.context}: the kubeconfig says not to verify the server "
             "(insecure-skip-tls-verify)",
             "put the cluster's CA into certificate-authority-data instead; where the certificate "
             "has another name than the address, set tls-server-name",
         )
 
 
-def _pool(configuration: Any, server: str, context: str) -> PoolManager:
-    from kubernetes.client.rest import should_bypass_proxies
-
+def _pool(way: _Way) -> PoolManager:
     options: dict[str, Any] = {
         "maxsize": CONNECTIONS,
         "cert_reqs": "CERT_REQUIRED",
-        "ca_certs": configuration.ssl_ca_cert,
-        "cert_file": configuration.cert_file,
-        "key_file": configuration.key_file,
+        **way.options,
     }
-    if configuration.tls_server_name:
-        options["server_hostname"] = configuration.tls_server_name
-    proxy = configuration.proxy
-    if not proxy or is_loopback(server):  # as every Go client: loopback is never proxied
+    if not way.proxy or is_loopback(way.server) or _bypasses_proxies(way.server):
         return PoolManager(**options)
-    if should_bypass_proxies(server, configuration.no_proxy or ""):
-        return PoolManager(**options)
-    if not proxy.startswith(("http://", "https://")):
+    if not way.proxy.startswith(("http://", "https://")):
         raise UsageFault(
-            f"context {context}: its proxy is neither http:// nor https://",
+            f"context {way.context}: its proxy is neither http:// nor https://",
             "correct proxy-url in the kubeconfig, or HTTPS_PROXY",
         )
-    return ProxyManager(proxy, **options)
+    return ProxyManager(way.proxy, **options)
+
+
+def _bypasses_proxies(server: str) -> bool:
+    from kubernetes.client.rest import should_bypass_proxies
+
+    return bool(should_bypass_proxies(server, _proxies(server).get("no") or ""))
 
 
 class Authorization:

@@ -12,10 +12,11 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Version
 from pipeline_gitops.targets.cluster.apis import Resource
 from pipeline_gitops.targets.cluster.statuses import ApiError
-from pipeline_gitops.targets.cluster.transport import JSON, Answer, Transport
+from pipeline_gitops.targets.cluster.transport import JSON, Answer, Stream, Transport
 
 FIELD_MANAGER = "pipeline-gitops"
 PAGE = 500
+SLACK_S = 5.0
 
 _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
@@ -114,19 +115,18 @@ class Objects:
         metadata_only: bool = False,
     ) -> Sequence[Body]:
         """All live objects of a kind in a namespace, or the one called *name*, or of *labels*."""
-        query = {"limit": str(PAGE)}
-        if name:
-            query["fieldSelector"] = f"metadata.name={name}"
+        query = {"limit": str(PAGE), **_named(name)}
         if labels:
             query["labelSelector"] = labels
         path = resource.collection(namespace)
         accept = _METADATA if metadata_only else JSON
         try:
-            return list(self._pages(resource, path, query, accept))
+            pages = list(self._pages(resource, path, query, accept))
         except ApiError as error:
             if error.status != 410:  # the continuation is too old: the list starts anew
                 raise
-        return list(self._pages(resource, path, query, accept))
+            pages = list(self._pages(resource, path, query, accept))
+        return [item for page in pages for item in _items(resource, page)]
 
     def _pages(
         self, resource: Resource, path: str, query: Mapping[str, str], accept: str
@@ -137,17 +137,50 @@ class Objects:
             body = self._transport.request("GET", path, query={**query, **more}, accept=accept).body
             if not _lists(resource, body):
                 raise _other(f"all {resource.kind.plural}")
-            # Items of a list do not say what they are.
-            named = {"apiVersion": resource.api_version, "kind": resource.kind.kind}
-            for item in bodies(body, "items"):
-                yield {**item, **named}
+            yield body
             proceed = text(body, "metadata", "continue")
             if not proceed:
                 return
 
+    def listing(
+        self, resource: Resource, namespace: str, *, name: str = ""
+    ) -> tuple[Sequence[Body], str]:
+        """All live objects of a kind in a namespace, or the one called *name*; and the version of
+        that list, to watch from there."""
+        query = {"limit": str(PAGE), **_named(name)}
+        pages = list(self._pages(resource, resource.collection(namespace), query, JSON))
+        version = text(pages[0], "metadata", "resourceVersion")
+        return [item for page in pages for item in _items(resource, page)], version
+
+    def watched(
+        self, resource: Resource, namespace: str, version: str, *, name: str = "", seconds: int
+    ) -> Stream:
+        """Events after a list's *version*, for that many seconds."""
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(seconds),
+            **_named(name),
+        }
+        path = resource.collection(namespace)
+        # The server ends it; a connection that has died without a word is given a little more.
+        return self._transport.stream(path, query, seconds=seconds + SLACK_S)
+
     def log(self, namespace: str, pod: str, query: Mapping[str, str]) -> str:
         """Lines of a container's log."""
         return self._transport.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query)
+
+
+def _named(name: str) -> Mapping[str, str]:
+    return {"fieldSelector": f"metadata.name={name}"} if name else {}
+
+
+def _items(resource: Resource, page: Body) -> Iterator[Body]:
+    # Items of a list do not say what they are.
+    named = {"apiVersion": resource.api_version, "kind": resource.kind.kind}
+    for item in bodies(page, "items"):
+        yield {**item, **named}
 
 
 def version_of(live: Body) -> Version:

@@ -8,14 +8,13 @@ processors and memory there is only a notice, as other pods may go meanwhile.
 What cannot be read is not judged: none of these lists is a demand on the account.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.plans import Sight, references
-from pipeline_gitops.targets.cluster import quotas, refusals, threads
+from pipeline_gitops.targets.cluster import payloads, quotas, refusals, threads
 from pipeline_gitops.targets.cluster.quotas import QUOTA, Amounts
 from pipeline_gitops.targets.cluster.settings import Setting
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
@@ -137,7 +136,7 @@ def judged(
 def _too_large(sight: Sight) -> Refusal | None:
     if sight.send is None:
         return None
-    size = len(json.dumps(sight.send.body, separators=(",", ":"), default=dict).encode())
+    size = len(payloads.written(sight.send.body))
     return refusals.too_large(sight.id, size) if size > LARGEST else None
 
 

@@ -19,7 +19,6 @@ as the resourceVersion stands and the live values are those that would be sent.
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -27,7 +26,7 @@ from pipeline_gitops.config import FieldRule
 from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
 from pipeline_gitops.inventories import Receipt
 from pipeline_gitops.manifests import EPOCH, group_of, is_secret
-from pipeline_gitops.targets.cluster import foresight
+from pipeline_gitops.targets.cluster import foresight, payloads
 from pipeline_gitops.targets.cluster.fieldsets import APPLY, UPDATE
 from pipeline_gitops.targets.cluster.migrations import LEGACY
 from pipeline_gitops.targets.cluster.objects import FIELD_MANAGER, is_terminating
@@ -88,7 +87,12 @@ class _Facts:
 
 def is_custom(body: Body) -> bool:
     """Whether an object's kind is defined in the cluster, or served by another server."""
-    return group_of(text(body, "apiVersion")) not in _BUILT_IN
+    return is_custom_group(group_of(text(body, "apiVersion")))
+
+
+def is_custom_group(group: str) -> bool:
+    """Whether an API group is none of those that the API server serves by itself."""
+    return group not in _BUILT_IN
 
 
 def made(sent: Body, answer: Body, terms: Terms) -> Receipt:
@@ -235,8 +239,7 @@ def _unstamped(fields: Body) -> Body:
 
 
 def _digest(value: object) -> str:
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
-    digest = hashlib.blake2b(written.encode(), digest_size=9).digest()
+    digest = hashlib.blake2b(payloads.canonical(value), digest_size=9).digest()
     return base64.urlsafe_b64encode(digest).decode()
 
 

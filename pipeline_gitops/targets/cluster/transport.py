@@ -6,25 +6,26 @@ whoever wrote has to look what is there.
 """
 
 import io
-import json
 import random
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.client import HTTPResponse
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from urllib3 import BaseHTTPResponse, Timeout, exceptions
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout, exceptions
 
 from pipeline_gitops.documents import Body, Json
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ports import Clock
-from pipeline_gitops.targets.cluster import statuses
+from pipeline_gitops.targets.cluster import payloads, statuses
 from pipeline_gitops.targets.cluster.credentials import Connection
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 
@@ -35,6 +36,7 @@ FIRST_PAUSE_S = 0.25
 LONGEST_OWN_PAUSE_S = 5.0  # of our own choice, between two tries
 LONGEST_PAUSE_S = 30.0  # of a Retry-After: waiting for an hour would look like a hanging job
 PATIENCE_S = 60.0  # for one request, all tries together; the last one begins within
+PIECE = 65_536  # bytes of a stream at a time, at most
 GRACE_S = 10.0  # after the deadline, for what explains why it was missed
 
 JSON = "application/json"
@@ -108,7 +110,9 @@ class Transport:
         self._deadline = deadline
         self._patience_s = patience_s
         self._is_known = False  # whether this server has ever given a definite answer
-        _bound(connection)
+        # One host, asked directly: what a PoolManager does to find it is a tenth of a request.
+        self._host = _bound(connection)
+        self._prefix = urlsplit(connection.server).path
         self._random = random.Random()  # noqa: S311 - it spreads retries and protects nothing
 
     def request(
@@ -129,7 +133,7 @@ class Transport:
         data = None
         if body is not None:
             headers["Content-Type"] = content_type
-            data = json.dumps(body, default=_plain).encode()
+            data = payloads.written(body)
         sent = _Sent(method=method, path=path, query=query or {}, data=data, headers=headers)
         raw, tries = self._exchange(sent)
         if not raw.success:
@@ -145,6 +149,24 @@ class Transport:
         if not raw.success:
             raise self._refusal(sent, raw, repeated=False)
         return raw.data.decode("utf-8", "replace")
+
+    def stream(self, path: str, query: Mapping[str, str], *, seconds: float) -> "Stream":
+        """What the server sends from now on, for *seconds* at most.
+
+        Raises as `request` does where nothing can be had from the start; it is not repeated.
+        """
+        sent = _Sent(method="GET", path=path, query=query, headers={"Accept": JSON})
+        try:
+            response = self._opened(sent, read_s=seconds, whole=False)
+            if response.status == 401:
+                response.close()
+                self._connection.authorization.headers(renew=True)
+                response = self._opened(sent, read_s=seconds, whole=False)
+            if response.status != 200:
+                raise self._refusal(sent, self._counted(sent, response, text=False), repeated=False)
+        except _Lost as error:
+            raise self._unreachable(f"cannot be reached: {error}", _LOOK) from None
+        return Stream(response)
 
     def _exchange(self, sent: _Sent, *, text: bool = False) -> tuple[_Raw, int]:
         """The first answer that counts, or the last that did not, and how often it was sent."""
@@ -193,19 +215,25 @@ class Transport:
             raise self._unreachable(f"cannot be reached: {error}", _LOOK) from None
 
     def _once(self, sent: _Sent, *, text: bool) -> _Raw:
+        return self._counted(sent, self._opened(sent, read_s=READ_S, whole=True), text=text)
+
+    def _opened(self, sent: _Sent, *, read_s: float, whole: bool) -> BaseHTTPResponse:
+        """The server's answer, as a *whole* or to be read as it comes."""
         left = self._left()
         if left <= 0:
             raise self._unreachable("was not asked any more: the time is over", "raise --timeout")
-        query = f"?{urlencode(sent.query)}" if sent.query else ""
+        query = f"?{_encoded(tuple(sent.query.items()))}" if sent.query else ""
         try:
-            response = self._connection.pool.request(
+            return self._host.urlopen(
                 sent.method,
-                f"{self._connection.server}{sent.path}{query}",
+                f"{self._prefix}{sent.path}{query}",
                 body=sent.data,
                 headers={**sent.headers, **self._connection.authorization.headers()},
-                timeout=Timeout(connect=CONNECT_S, read=min(READ_S, max(left, 1.0))),
+                timeout=Timeout(connect=CONNECT_S, read=min(read_s, max(left, 1.0))),
                 retries=False,
                 redirect=False,
+                assert_same_host=False,  # there is no other
+                preload_content=whole,
             )
         except exceptions.SSLError as error:
             if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
@@ -213,7 +241,6 @@ class Transport:
             raise _Lost("the TLS connection broke") from None
         except exceptions.HTTPError as error:
             raise _Lost(_said(error)) from None
-        return self._counted(sent, response, text=text)
 
     def _counted(self, sent: _Sent, response: BaseHTTPResponse, *, text: bool) -> _Raw:
         """The answer. Raises for what no API server gives: a redirect, a login page, half a body"""
@@ -229,7 +256,7 @@ class Transport:
         value: Json = None
         if kind == JSON:
             try:
-                value = json.loads(response.data)
+                value = payloads.read(response.data)
             except ValueError:
                 raise _Lost("the answer is broken JSON") from None
         return _Raw(
@@ -282,6 +309,45 @@ class Transport:
         return f"cluster {self._connection.context} ({self._connection.where})"
 
 
+@cache  # a deploy has a handful
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(query)
+
+
+class Stream:
+    """JSON objects, one a line, as the server sends them.
+
+    Ends where the answer does or the connection breaks: whoever watches goes on from what came
+    last.
+    """
+
+    def __init__(self, response: BaseHTTPResponse) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[Body]:
+        # Closed, not given back: what is left of a stream that nobody reads would come first.
+        with closing(self._response):
+            try:
+                yield from self._objects()
+            except (exceptions.HTTPError, OSError, ValueError):
+                return
+
+    def _objects(self) -> Iterator[Body]:
+        """Raises ValueError for half an object."""
+        rest = b""
+        for piece in self._response.stream(PIECE):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in filter(None, lines):
+                value = payloads.read(line)
+                if isinstance(value, Mapping):
+                    yield value
+
+    def close(self) -> None:
+        """Ends it, also for a thread that waits for the next object."""
+        with suppress(OSError, ValueError, RuntimeError):  # it has ended by itself
+            self._response.shutdown()
+
+
 def _passing(raw: _Raw) -> bool:
     """Whether the same request may be answered otherwise in a moment."""
     if raw.status == 500:
@@ -331,11 +397,12 @@ def _said(error: exceptions.HTTPError) -> str:
 # -- a bound for whole answers ---------------------------------------------------------------------
 
 
-def _bound(connection: Connection) -> None:
-    """From here on the read timeout is for a whole answer."""
+def _bound(connection: Connection) -> HTTPConnectionPool:
+    """The server, whose read timeout is for a whole answer from here on."""
     pool = connection.pool.connection_from_url(connection.server)
     own: Any = pool.ConnectionCls  # Any: a class made of a class that is only known at run time
     pool.ConnectionCls = type(own.__name__, (own,), {"response_class": _Whole})
+    return pool
 
 
 class _Whole(HTTPResponse):
@@ -377,10 +444,3 @@ class _Pieces(io.RawIOBase):
         """Lets the socket go."""
         super().close()
         self._raw.close()
-
-
-def _plain(value: object) -> object:
-    """Read-only mappings and tuples as JSON knows them."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,25 +1,26 @@
 """What runs: the live objects as they change, and what explains one that does not get well."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from pipeline_gitops.documents import Body, at, bodies, text
 from pipeline_gitops.errors import Fault, InterruptedFault
+from pipeline_gitops.health.causes import SCALING_UP
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Clock, Event, Evidence, Snapshot
 from pipeline_gitops.targets.cluster import threads
 from pipeline_gitops.targets.cluster.apis import Apis
 from pipeline_gitops.targets.cluster.objects import Objects
+from pipeline_gitops.targets.cluster.receipts import is_custom_group
 from pipeline_gitops.targets.cluster.statuses import ApiError
+from pipeline_gitops.targets.cluster.streams import ClusterWatch, Group
 
 POLL_S = 1.0
 FRESH_S = 5.0  # for how long what a survey read tells about health
 SKEW = timedelta(minutes=1)  # between the clock of this machine and the cluster's
-MOST_OWNED = 10
-MOST_EVENTS = 10
-LOG_LINES = 20
+LOG_LINES = 25
 LOG_BYTES = 65_536
-LONGEST_LINE = 500
 
 # Kinds without a status: that they are there is all that can be told, so only metadata is read.
 STILL = frozenset(
@@ -33,10 +34,28 @@ STILL = frozenset(
         ("rbac.authorization.k8s.io", "RoleBinding"),
     }
 )
-# What controllers make out of workloads, from the top down.
-_MADE = (("apps", "ReplicaSet"), ("batch", "Job"), ("", "Pod"))
-
-_Group = tuple[str, str, str]  # API group, kind, namespace
+_EVENT = ("", "Event")
+_POD = ("", "Pod")
+# What the controllers of built-in kinds make out of them.
+_BELOW = {
+    ("", "Pod"): (),
+    ("", "ReplicationController"): (_POD,),
+    ("apps", "DaemonSet"): (_POD,),
+    ("apps", "Deployment"): (("apps", "ReplicaSet"), _POD),
+    ("apps", "ReplicaSet"): (_POD,),
+    ("apps", "StatefulSet"): (_POD,),
+    ("batch", "CronJob"): (("batch", "Job"), _POD),
+    ("batch", "Job"): (_POD,),
+}
+# What operators make out of custom resources, as far as it tells something.
+_MADE = (
+    ("apps", "DaemonSet"),
+    ("apps", "Deployment"),
+    ("apps", "ReplicaSet"),
+    ("apps", "StatefulSet"),
+    ("batch", "Job"),
+    _POD,
+)
 
 
 class ClusterRuntime:
@@ -81,12 +100,27 @@ class ClusterRuntime:
             if changed or left <= 0:
                 return snapshot
 
-    def _snapshot(self, ids: frozenset[ObjectId], known: Snapshot) -> Snapshot:
-        grouped: dict[_Group, list[ObjectId]] = {}
-        for id in sorted(ids):
-            grouped.setdefault((id.group, id.kind, id.namespace), []).append(id)
+    @contextmanager
+    def watching(self, ids: frozenset[ObjectId]) -> Iterator[ClusterWatch]:
+        """Follows the live objects while the context is open."""
+        watch = ClusterWatch(
+            _grouped(ids),
+            objects=self._objects,
+            resource=lambda group, kind: self._apis().resource(group, kind),
+            read=lambda: self.watch(ids, 0.0),
+            live=self._live,
+            still=lambda group: group[:2] in STILL,
+            clock=self._clock,
+        )
+        try:
+            yield watch
+        finally:
+            watch.close()
 
-        def live(group: _Group) -> Mapping[str, Body | None]:
+    def _snapshot(self, ids: frozenset[ObjectId], known: Snapshot) -> Snapshot:
+        grouped = _grouped(ids)
+
+        def live(group: Group) -> Mapping[str, Body | None]:
             wanted = grouped[group]
             if all(id in known for id in wanted):
                 return {id.name: known[id] for id in wanted}
@@ -95,7 +129,7 @@ class ClusterRuntime:
         found = dict(zip(grouped, threads.each(live, grouped, self._clock), strict=True))
         return {id: found[group].get(id.name) for group, wanted in grouped.items() for id in wanted}
 
-    def _live(self, group: _Group, name: str) -> Mapping[str, Body]:
+    def _live(self, group: Group, name: str) -> Mapping[str, Body]:
         """Live objects of one kind in one namespace by name; only the one called *name*, if any."""
         resource = self._apis().resource(*group[:2])
         if resource is None:
@@ -111,95 +145,139 @@ class ClusterRuntime:
 
     # -- evidence ----------------------------------------------------------------------------------
 
-    def evidence(self, id: ObjectId, since: datetime) -> Evidence:
-        """What can be read about an object. What cannot be read is left out."""
-        body = self._snapshot(frozenset({id}), {})[id]
-        if body is None:
-            return Evidence()
-        owned = self._owned(id, body)
-        uids = {text(one, "metadata", "uid") for one in (body, *(made for _, made in owned))}
-        return Evidence(
-            owned=owned,
-            events=self._events(id.namespace, uids, since - SKEW),
-            log=self._log(pod for made, pod in [(id, body), *owned] if made.kind == "Pod"),
-        )
+    def evidence(
+        self, live: Mapping[ObjectId, Body], since: datetime
+    ) -> Mapping[ObjectId, Evidence]:
+        """What can be read about live objects, in one list for each kind and namespace."""
+        asked = sorted({(id.namespace, kind) for id in live for kind in _kinds_below(id)})
+        answers = threads.each(self._readable, asked, self._clock)
+        found = dict(zip(asked, answers, strict=True))
+        made = _by_owner(found)
+        events = _by_object(found, since - SKEW)
+        return {id: _evidence(id, body, made, events) for id, body in live.items()}
 
-    def _owned(self, id: ObjectId, body: Body) -> tuple[tuple[ObjectId, Body], ...]:
-        """What controllers made out of the object, what is not well first."""
-        if not id.namespace:
-            return ()
-        owners = {text(body, "metadata", "uid")}
-        found: list[tuple[ObjectId, Body]] = []
-        for group, kind in _MADE:
-            for made in self._readable(group, kind, id.namespace):
-                uid = text(made, "metadata", "uid")
-                if _owner_uids(made) & owners and not _is_retired(made):
-                    owners.add(uid)
-                    name = text(made, "metadata", "name")
-                    found.append((ObjectId(group, kind, id.namespace, name), made))
-        found.sort(key=lambda pair: (pair[0].kind == "Pod", _is_ready(pair[1]), pair[0]))
-        return tuple(found[:MOST_OWNED])
-
-    def _readable(self, group: str, kind: str, namespace: str) -> Iterable[Body]:
-        resource = self._apis().resource(group, kind)
+    def _readable(self, asked: tuple[str, tuple[str, str]]) -> Sequence[Body]:
+        namespace, kind = asked
+        resource = self._apis().resource(*kind)
         if resource is None:
             return ()
         try:
-            return self._objects.listed(resource, namespace)
+            return self._objects.listed(resource, namespace or "default")
         except InterruptedFault:
             raise
         except Fault:
             return ()  # evidence is a service; the verdict stands without it
 
-    def _events(self, namespace: str, uids: set[str], since: datetime) -> tuple[Event, ...]:
-        merged: dict[tuple[str, str], Event] = {}
-        for event in self._readable("", "Event", namespace or "default"):
-            last = _last_seen(event)
-            if text(event, "involvedObject", "uid") not in uids or not _is_after(last, since):
-                continue
-            if text(event, "type") == "Normal":
-                continue
-            reason, message = text(event, "reason"), text(event, "message")[:LONGEST_LINE]
-            count = at(event, "count")
-            old = merged.get((reason, message))
-            merged[reason, message] = Event(
-                reason=reason,
-                message=message,
-                count=(old.count if old else 0) + (count if isinstance(count, int) else 1),
-                last=max(last, old.last if old else ""),
-            )
-        return tuple(sorted(merged.values(), key=lambda event: event.last)[-MOST_EVENTS:])
-
-    def _log(self, pods: Iterable[Body]) -> tuple[str, ...]:
-        """The last lines of the first container that failed."""
-        for pod in pods:
-            for container, crashed in _failing(pod):
-                lines = self._lines(pod, container, previous=crashed) or self._lines(
-                    pod, container, previous=False
-                )
-                if lines:
-                    return lines
-        return ()
-
-    def _lines(self, pod: Body, container: str, *, previous: bool) -> tuple[str, ...]:
+    def log(self, pod: ObjectId, container: str, *, previous: bool) -> tuple[str, ...]:
+        """The last lines of a container, whole: what is cut could no longer be masked."""
         query = {
             "container": container,
             "tailLines": str(LOG_LINES),
             "limitBytes": str(LOG_BYTES),
             "previous": "true" if previous else "false",
         }
-        namespace, name = text(pod, "metadata", "namespace"), text(pod, "metadata", "name")
         try:
-            log = self._objects.log(namespace, name, query)
+            log = self._objects.log(pod.namespace, pod.name, query)
         except InterruptedFault:
             raise
         except Fault:
             return ()  # a node that is gone, a container that never ran
-        return tuple(line[:LONGEST_LINE] for line in log.splitlines()[-LOG_LINES:])
+        lines = log.splitlines()
+        if len(log.encode()) >= LOG_BYTES:
+            lines = lines[:-1]  # the limit cut it
+        return tuple(lines[-LOG_LINES:])
+
+
+def _grouped(ids: Iterable[ObjectId]) -> Mapping[Group, Sequence[ObjectId]]:
+    grouped: dict[Group, list[ObjectId]] = {}
+    for id in sorted(ids):
+        grouped.setdefault((id.group, id.kind, id.namespace), []).append(id)
+    return grouped
 
 
 def _version(body: Body | None) -> str:
     return text(body, "metadata", "resourceVersion") if body else ""
+
+
+def _kinds_below(id: ObjectId) -> Iterable[tuple[str, str]]:
+    """The kinds to look through for what explains an object: events, and what is made out of it."""
+    yield _EVENT
+    if not id.namespace:
+        return
+    if is_custom_group(id.group):
+        yield from _MADE
+    else:
+        yield from _BELOW.get(id.group_kind, ())
+
+
+def _by_owner(
+    found: Mapping[tuple[str, tuple[str, str]], Sequence[Body]],
+) -> Mapping[str, Sequence[tuple[ObjectId, Body]]]:
+    """What was made, by the uids of its owners; without what is kept for history only."""
+    owned: dict[str, list[tuple[ObjectId, Body]]] = {}
+    for (namespace, (group, kind)), listed in found.items():
+        if (group, kind) == _EVENT:
+            continue
+        for body in listed:
+            if not _is_retired(body):
+                id = ObjectId(group, kind, namespace, text(body, "metadata", "name"))
+                for uid in _owner_uids(body):
+                    owned.setdefault(uid, []).append((id, body))
+    return owned
+
+
+def _by_object(
+    found: Mapping[tuple[str, tuple[str, str]], Sequence[Body]], since: datetime
+) -> Mapping[str, Sequence[Event]]:
+    """Events by the uid of what they are about: warnings, and those that announce a node."""
+    merged: dict[tuple[str, ...], Event] = {}
+    for (_, kind), listed in found.items():
+        for event in listed if kind == _EVENT else ():
+            reason, message = text(event, "reason"), text(event, "message")
+            last = _last_seen(event)
+            if text(event, "type") == "Normal" and reason not in SCALING_UP:
+                continue
+            if not _is_after(last, since):
+                continue
+            key = (text(event, "involvedObject", "uid"), reason, message)
+            old = merged.get(key)
+            count = at(event, "count")
+            merged[key] = Event(
+                reason=reason,
+                message=message,
+                kind=text(event, "involvedObject", "kind"),
+                name=text(event, "involvedObject", "name"),
+                count=(old.count if old else 0) + (count if isinstance(count, int) else 1),
+                last=max(last, old.last if old else ""),
+            )
+    by_uid: dict[str, list[Event]] = {}
+    for (uid, *_), told in merged.items():
+        by_uid.setdefault(uid, []).append(told)
+    return by_uid
+
+
+def _evidence(
+    id: ObjectId,
+    body: Body,
+    made: Mapping[str, Sequence[tuple[ObjectId, Body]]],
+    events: Mapping[str, Sequence[Event]],
+) -> Evidence:
+    uids = [text(body, "metadata", "uid")]
+    owned: dict[ObjectId, Body] = {}
+    for uid in uids:  # grows while it is gone through
+        for below, child in made.get(uid, ()):
+            if below not in owned and below != id:
+                owned[below] = child
+                uids.append(text(child, "metadata", "uid"))
+    told = [event for uid in dict.fromkeys(uids) for event in events.get(uid, ())]
+    return Evidence(
+        owned=tuple(
+            sorted(
+                owned.items(), key=lambda pair: (pair[0].kind == "Pod", _is_ready(pair[1]), pair[0])
+            )
+        ),
+        events=tuple(sorted(told, key=lambda event: event.last)),
+    )
 
 
 def _owner_uids(body: Body) -> set[str]:
@@ -231,15 +309,3 @@ def _is_after(time: str, since: datetime) -> bool:
         return datetime.fromisoformat(time) >= since
     except ValueError:
         return True  # a time that cannot be read hides nothing
-
-
-def _failing(pod: Body) -> list[tuple[str, bool]]:
-    """Containers that ended badly or keep restarting, and whether the log is of an earlier run."""
-    found = []
-    for key in ("initContainerStatuses", "containerStatuses"):
-        for status in bodies(pod, "status", key):
-            ended = at(status, "state", "terminated", "exitCode")
-            restarted = at(status, "lastState", "terminated", "exitCode")
-            if ended or restarted:
-                found.append((text(status, "name"), not ended and bool(restarted)))
-    return found

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline_gitops import config
+from pipeline_gitops.cli.session import health_rules
 from pipeline_gitops.config import (
     BranchSpec,
     ClusterSpec,
@@ -21,7 +22,8 @@ from pipeline_gitops.config import (
 )
 from pipeline_gitops.errors import UsageFault
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "config.schema.json").read_text())
+SCHEMAS = Path(__file__).parents[3] / "schemas"
+SCHEMA = json.loads((SCHEMAS / "config.schema.json").read_text())
 
 FULL = """\
 version: 1
@@ -47,6 +49,8 @@ environments:
       adoptFrom: [argocd, helm]
       retry: 5s
       objectTimeout: 2m
+      stability: 0s
+      patience: {restarts: 5, seconds: 90}
       scope: {namespaces: [shop, "shop-*"], clusterKinds: [Namespace]}
       fieldOwners:
         - {manager: keda*, decision: leave, fields: [.spec.replicas], kind: Deployment.apps}
@@ -79,6 +83,9 @@ def test_every_setting_has_its_value() -> None:
         adopt_from=("argocd", "helm"),
         retry_s=5.0,
         object_timeout_s=120.0,
+        stability_s=0.0,
+        patience_restarts=5,
+        patience_s=90.0,
         scope=Scope(namespaces=("shop", "shop-*"), cluster_kinds=("Namespace",)),
         field_owners=(
             FieldRule(
@@ -282,3 +289,34 @@ def test_the_tools_of_the_schema_are_those_of_the_program() -> None:
     enum = SCHEMA["$defs"]["policy"]["properties"]["adoptFrom"]["items"]["enum"]
 
     assert tuple(enum) == config.TOOLS
+
+
+def test_health_rules_are_those_of_their_own_schema() -> None:
+    """An editor checks them in the configuration as it does in a packed file."""
+    rules = json.loads((SCHEMAS / "health.schema.json").read_text(encoding="utf-8"))
+
+    assert SCHEMA["properties"]["health"]["items"] == rules["items"]
+    assert {key: SCHEMA["$defs"][key] for key in rules["$defs"]} == rules["$defs"]
+
+
+def test_a_mistake_in_a_health_rule_is_told_with_its_line() -> None:
+    """Before anything is done."""
+    text = """version: 1
+health:
+  - group: example.com
+    kind: Shop
+    current: status.phase ==
+"""
+    read = parse(text)
+
+    with pytest.raises(UsageFault, match=r"\.pipeline-gitops\.yaml:5"):
+        health_rules(read)
+
+
+def test_health_rules_are_read() -> None:
+    """For all environments."""
+    rule = "{group: example.com, kind: Shop, current: {path: status.open}}"
+
+    rules = health_rules(parse(f"version: 1\nhealth: [{rule}]"))
+
+    assert rules.rule_for("example.com", "Shop") is not None

@@ -25,7 +25,7 @@ from tests.fakes.world import (
 )
 
 OLDER, OLD, NEW, NEWER = "a1", "b2", "c3", "d4"
-POLICY = Policy()
+POLICY = Policy(stability_s=0.0)  # how long it has to last is told in test_rollouts
 HISTORY = FakeRepository((OLDER, OLD, NEW, NEWER))
 
 CONFIG = ObjectId("", "ConfigMap", "shop", "settings")

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from pipeline_gitops import masks, reports
 from pipeline_gitops.ids import ObjectId, Place
-from pipeline_gitops.views import CardView, ChangeView, Finding, Report, Result
+from pipeline_gitops.views import (
+    CardView,
+    ChangeView,
+    Finding,
+    Health,
+    HealthView,
+    Report,
+    Result,
+    RolloutView,
+)
 from tests.campaigns import examples
 from tests.unit.reports.samples import API, change, deployed, numbered, report, reviewed, rollout
 
@@ -130,3 +139,15 @@ def test_two_thousand_objects_are_one_list_to_search() -> None:
     found = [named["data-find"] or "" for _, named in made.elements if "data-find" in named]
     assert len(found) == 2_000
     assert "change deployment.apps shop/api-1999" in found[-1].replace("  ", " ")
+
+
+def test_a_wait_is_drawn() -> None:
+    """A bar for each object that was waited for; none for what ran from the start."""
+    slow = HealthView(id=API, health=Health.CURRENT, started=2.0, seconds=8.0)
+    ready = HealthView(id=replace(API, name="ready"), health=Health.CURRENT)
+    waited = RolloutView(objects=(ready, slow), seconds=10.0)
+
+    made = page(deployed(rollout=waited))
+
+    assert f"{API}, 8 s" in made.texts
+    assert f"{ready.id}, 0 s" not in made.texts

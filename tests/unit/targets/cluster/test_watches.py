@@ -7,10 +7,11 @@ import pytest
 
 from pipeline_gitops.errors import InterruptedFault
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.ports import Evidence
 from pipeline_gitops.targets.cluster.apis import Apis, discover
 from pipeline_gitops.targets.cluster.objects import Objects
 from pipeline_gitops.targets.cluster.transport import Transport
-from pipeline_gitops.targets.cluster.watches import ClusterRuntime
+from pipeline_gitops.targets.cluster.watches import LOG_BYTES, ClusterRuntime
 from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.world import FakeClock
 
@@ -176,30 +177,66 @@ def event(server: FakeApiServer, name: str, about: str, message: str, **fields: 
         "reason": "BackOff",
         "message": message,
         "lastTimestamp": "2026-01-01T12:05:00Z",
-        "involvedObject": {"uid": about},
+        "involvedObject": {"uid": f"uid-{about}", "kind": "Pod", "name": about},
         **fields,
     }
     put(server, "", "Event", name, **body)
+
+
+def evidence(runtime: ClusterRuntime, *ids: ObjectId) -> Evidence:
+    """What is found about the first of the objects, when it is asked about all of them."""
+    live = runtime.watch(frozenset(ids), 0)
+    found = runtime.evidence({id: body for id, body in live.items() if body is not None}, SINCE)
+    return found[ids[0]]
 
 
 def test_owned(runtime: ClusterRuntime, server: FakeApiServer) -> None:
     """What controllers made is found by its owners, what is not ready first, history left out."""
     rollout(server)
 
-    owned = runtime.evidence(WEB, SINCE).owned
+    owned = evidence(runtime, WEB).owned
 
     assert [id.name for id, _ in owned] == ["web-new", "web-new-b", "web-new-a"]
 
 
+def test_one_list_of_evidence_for_many(runtime: ClusterRuntime, server: FakeApiServer) -> None:
+    """However many workloads of a namespace do not get well: a list of each kind, and no more."""
+    rollout(server)
+    many = [ObjectId("apps", "Deployment", "default", f"w{n}") for n in range(50)]
+    for id in many:
+        put(server, "apps", "Deployment", id.name)
+    server.requests.clear()
+
+    evidence(runtime, WEB, *many)
+
+    assert [path.rpartition("/")[2] for path in requested(server)] == [
+        "events",
+        "pods",
+        "deployments",
+        "replicasets",
+    ]
+
+
 def test_log(runtime: ClusterRuntime, server: FakeApiServer) -> None:
-    """The last lines of the container that crashed, of the run that crashed."""
+    """The last lines of the container that is asked for, of the run that is asked for."""
     rollout(server)
 
-    log = runtime.evidence(WEB, SINCE).log
+    log = runtime.log(ObjectId("", "Pod", "default", "web-new-b"), "web", previous=True)
 
     asked = [path for _, path in server.requests if "/log" in path]
-    assert (len(log), log[-1]) == (20, "line 99")
+    assert (len(log), log[-1]) == (25, "line 99")
     assert all(part in asked[0] for part in ("/web-new-b/", "container=web", "previous=true"))
+
+
+def test_a_line_that_the_limit_cut_is_left_out(
+    runtime: ClusterRuntime, server: FakeApiServer
+) -> None:
+    """Half a secret would not be recognised any more."""
+    server.logs = {"web": "whole\n" + "x" * LOG_BYTES}
+
+    log = runtime.log(ObjectId("", "Pod", "default", "web"), "web", previous=False)
+
+    assert log == ("whole",)
 
 
 def test_log_that_cannot_be_read(runtime: ClusterRuntime, server: FakeApiServer) -> None:
@@ -207,22 +244,33 @@ def test_log_that_cannot_be_read(runtime: ClusterRuntime, server: FakeApiServer)
     rollout(server)
     server.faults = [Fault(status=403, body=b'{"kind": "Status"}', path="/log")] * 9
 
-    assert runtime.evidence(WEB, SINCE).log == ()
+    assert runtime.log(ObjectId("", "Pod", "default", "web-new-b"), "web", previous=True) == ()
 
 
 def test_events(runtime: ClusterRuntime, server: FakeApiServer) -> None:
     """Warnings about the object and what it owns, each once, since the deploy."""
     rollout(server)
-    event(server, "e1", "uid-web-new-b", "restarting", count=2)
-    event(server, "e2", "uid-web-new-b", "restarting", count=3)
-    event(server, "e3", "uid-web", "too slow", lastTimestamp="2026-01-01T12:01:00Z")
-    event(server, "e4", "uid-web", "long ago", lastTimestamp="2026-01-01T11:00:00Z")
-    event(server, "e5", "uid-stranger", "of somebody else")
-    event(server, "e6", "uid-web", "all is well", type="Normal")
+    event(server, "e1", "web-new-b", "restarting", count=2)
+    event(server, "e2", "web-new-b", "restarting", count=3)
+    event(server, "e3", "web", "too slow", lastTimestamp="2026-01-01T12:01:00Z")
+    event(server, "e4", "web", "long ago", lastTimestamp="2026-01-01T11:00:00Z")
+    event(server, "e5", "stranger", "of somebody else")
+    event(server, "e6", "web", "all is well", type="Normal")
 
-    events = runtime.evidence(WEB, SINCE).events
+    events = evidence(runtime, WEB).events
 
-    assert [(e.message, e.count) for e in events] == [("too slow", 1), ("restarting", 5)]
+    assert [(e.name, e.message, e.count) for e in events] == [
+        ("web", "too slow", 1),
+        ("web-new-b", "restarting", 5),
+    ]
+
+
+def test_a_node_on_its_way_is_told(runtime: ClusterRuntime, server: FakeApiServer) -> None:
+    """The autoscaler's event is no warning, and says why an unschedulable pod is no failure."""
+    rollout(server)
+    event(server, "e1", "web-new-b", "up 1", type="Normal", reason="TriggeredScaleUp")
+
+    assert [e.reason for e in evidence(runtime, WEB).events] == ["TriggeredScaleUp"]
 
 
 def test_events_that_cannot_be_read(runtime: ClusterRuntime, server: FakeApiServer) -> None:
@@ -230,13 +278,6 @@ def test_events_that_cannot_be_read(runtime: ClusterRuntime, server: FakeApiServ
     rollout(server)
     server.faults = [Fault(status=403, body=b'{"kind": "Status"}', path="/events")]
 
-    evidence = runtime.evidence(WEB, SINCE)
+    found = evidence(runtime, WEB)
 
-    assert (evidence.events, len(evidence.owned)) == ((), 3)
-
-
-def test_evidence_of_what_is_gone(runtime: ClusterRuntime) -> None:
-    """About an object that is not there, nothing is known."""
-    evidence = runtime.evidence(WEB, SINCE)
-
-    assert (evidence.owned, evidence.events, evidence.log) == ((), (), ())
+    assert (found.events, len(found.owned)) == ((), 3)
