@@ -5,7 +5,7 @@ one goes on as if nothing had happened.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pipeline_gitops import inventories
 from pipeline_gitops.config import Environment, Overlay, Policy
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.inventories import Inventory, Stamp
-from pipeline_gitops.manifests import EPOCH, FENCE
+from pipeline_gitops.manifests import EPOCH, FENCE, ManifestSet
 from pipeline_gitops.pipeline import deploys
 from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.pipeline.reviews import Prepared
@@ -60,21 +60,26 @@ def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Clus
 
 
 class Stopped:
-    """A target whose run is stopped at a moment while *meanwhile* happens. Once."""
+    """A target whose run is stopped at moments; each time, the next act for it happens."""
 
-    def __init__(self, target: ClusterTarget, moment: str, meanwhile: Callable[[], object]) -> None:
+    def __init__(
+        self, target: ClusterTarget, acts: Mapping[str, Sequence[Callable[[], object]]]
+    ) -> None:
         self._target = target
-        self._moment = moment
-        self._meanwhile = meanwhile
+        self._acts = {moment: list(reversed(each)) for moment, each in acts.items()}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
 
     def reach(self, moment: str) -> None:
         """Lets the other one in, if this is when."""
-        if moment == self._moment:
-            self._moment = ""
-            self._meanwhile()
+        waiting = self._acts.get(moment)
+        if waiting:
+            waiting.pop()()
+
+    def survey(self, desired: ManifestSet, inventory: Inventory) -> Survey:
+        self.reach("before the survey")
+        return self._target.survey(desired, inventory)
 
     @contextmanager
     def claim(self, inventory: Inventory) -> Iterator["StoppedWriting"]:
@@ -105,8 +110,9 @@ def run(
     *bodies: Any,
     moment: str = "",
     meanwhile: Callable[[], object] = lambda: None,
+    acts: Mapping[str, Sequence[Callable[[], object]]] | None = None,
 ) -> Result:
-    """A whole deploy of these objects, stopped once where *moment* says."""
+    """A whole deploy of these objects, stopped once where *moment* says, or where *acts* say."""
     target = cluster.target()
     environment = Environment(name="staging", overlay=Overlay(path="."), policy=Policy())
     desired = wanted(target, cluster.namespace, *bodies)
@@ -116,7 +122,7 @@ def run(
         wait=False,
         deadline=0.0,
     )
-    stopped: Any = Stopped(target, moment, meanwhile)
+    stopped: Any = Stopped(target, acts or {moment: [meanwhile]})
     return deploys.deploy(
         order,
         stopped,
@@ -234,6 +240,35 @@ def test_a_late_creation_that_the_newer_run_wants_stays(cluster: Cluster) -> Non
     assert newer.verdict is Verdict.OK
     assert [outcome.state for outcome in outcomes] == [State.STALE]
     assert ours(cluster) == {"w", "x", "z"}
+
+
+def test_a_late_creation_that_was_seen_and_taken_back_is_made_again(cluster: Cluster) -> None:
+    """The newer run found it as wanted; it must not settle on what is gone again."""
+    run(cluster, FIRST, X1)
+    claim, _, _, plan = claimed(cluster, OLD, X1, Z)
+
+    def nothing() -> None:
+        """The first look, before the fence."""
+
+    with claim as older:
+
+        def create() -> None:
+            list(older._writes.apply(plan.changes))
+            older._made += [_made(change) for change in plan.changes]
+
+        newer = run(
+            cluster,
+            NEW,
+            X1,
+            Z,
+            acts={
+                "before the survey": [nothing, create],
+                "before the claim": [nothing, lambda: older._taken_back()],
+            },
+        )
+
+    assert newer.verdict is Verdict.OK
+    assert ours(cluster) == {"x", "z"}
 
 
 def _made(change: Change) -> Outcome:

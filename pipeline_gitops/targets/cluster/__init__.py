@@ -60,6 +60,7 @@ class ClusterTarget:
         self._parent = Parent(self._objects, applysets.parent_id(spec, owner), owner)
         self._runtime = ClusterRuntime(self._objects, self._known, clock)
         self._fences = Fences(self._objects, clock)
+        self._seen: frozenset[ObjectId] = frozenset()  # as wanted, by the last survey
         self._served: Apis | None = None
         self._surveyed = False
         self._thorough = thorough
@@ -118,6 +119,7 @@ class ClusterTarget:
         survey = surveyor.survey()
         self._terms = surveyor.terms
         self._brought = readiness.brought(desired)
+        self._seen = survey.unchanged - survey.completed
         self._runtime.remember(surveyor.seen(), started)
         self._namespaces = {
             sight.id: sight
@@ -144,7 +146,7 @@ class ClusterTarget:
             created = self._create_namespace(inventory)
             version = self._parent.write(inventory, inventory.version)
         apis = self._known()
-        self._fences.close(inventory, version, apis)
+        self._fences.close(inventory, version, apis, self._seen)
         stamped = Stamped(self._transport, inventory.epoch)
         yield FencedWrites(
             Writes(

@@ -85,13 +85,18 @@ class Fences:
         self._clock = clock
         self._claimed = Version("")  # as our last claim left the inventory
         self._open: frozenset[ObjectId] = frozenset()  # may still be created by somebody else
+        self._seen: frozenset[ObjectId] = frozenset()  # were there when the plan was made
 
-    def close(self, claimed: Inventory, version: Version, apis: Apis) -> None:
+    def close(
+        self, claimed: Inventory, version: Version, apis: Apis, seen: frozenset[ObjectId]
+    ) -> None:
         """Fences what the claim inherits. *version*: the inventory's, now that it is claimed.
 
+        *seen*: objects that the survey found as wanted, so that this run will not write them.
         Raises Stale when the target has to be surveyed again: until now, the other run may have
-        written.
+        written, or taken back what it wrote.
         """
+        self._seen = seen
         claim = claimed.claim
         inherited = frozenset(claim.inherited if claim else ())
         taken_over = bool(inherited) and claimed.version != self._claimed
@@ -108,12 +113,15 @@ class Fences:
             raise Stale
 
     def _fence(self, apis: Apis, epoch: int) -> bool:
-        """Whether something was fenced that was open."""
+        """Whether something that was open is fenced now, or has gone since it was seen.
+
+        The latter came late, was seen as wanted, and was taken back by the run that made it.
+        """
         waiting = sorted(self._open)
         done = threads.each(lambda id: self._fenced(id, apis, epoch), waiting, self._clock)
         fenced = frozenset(id for id, is_done in zip(waiting, done, strict=True) if is_done)
         self._open -= fenced
-        return bool(fenced)
+        return bool(fenced or self._open & self._seen)
 
     def _fenced(self, id: ObjectId, apis: Apis, epoch: int) -> bool:
         """Moves a live object's resourceVersion; False when it is not there."""
