@@ -43,13 +43,15 @@ class Request:
     @property
     def name(self) -> str:
         """What it asks for, told from all other requests of a run but its own repetitions."""
-        told = [self.method, self.path]
+        # A replacement is tried out under a name that is drawn anew each time.
+        told = [self.method, _PROBE.sub("-probe", self.path)]
         told += [f"{key}={self.query[key]}" for key in sorted({*self.query} & _TELLING)]
         if "PartialObjectMetadata" in self.accept:
             told.append("metadata")
         return " ".join(told)
 
 
+_PROBE = re.compile(r"-probe-[0-9a-z]+$")
 _TELLING = {"dryRun", "fieldSelector", "labelSelector", "force", "continue"}
 
 

@@ -94,14 +94,18 @@ class Objects:
     ) -> None:
         """Deletes the object if *version* still holds; what it owns follows in the background.
 
-        *dry_run*: nothing is deleted. *orphan*: what it owns stays.
+        *dry_run*: nothing is deleted, and only the uid has to hold: controllers write a status at
+        any time, and what is asked is whether a deletion would be allowed. *orphan*: what it owns
+        stays.
         """
         body = _deletion(version, orphan=orphan)
         query: Mapping[str, str] = {}
         if dry_run:
             # With a body, the server takes options from there alone; the query is for whoever reads
             # a log of requests.
-            body, query = {**body, "dryRun": ["All"]}, {"dryRun": "All"}
+            uid = version.partition("/")[0]
+            body = {**body, "preconditions": {"uid": uid}, "dryRun": ["All"]}
+            query = {"dryRun": "All"}
         answer = self._transport.request("DELETE", resource.path(id), query=query, body=body)
         _about_deletion(id, answer.body)
 

@@ -64,7 +64,13 @@ def foreseen(
             return refusals.immutable(id, fields)
     if isinstance(tried, ApiError):
         return refusals.replacement_refused(id, fields, tried)
-    setting.objects.delete(resource, id, version_of(live), dry_run=True)
+    try:
+        setting.objects.delete(resource, id, version_of(live), dry_run=True)
+    except ApiError as denied:
+        if denied.rejects:
+            return refusals.undeletable(id, denied)
+        if not denied.is_stale and denied.status != 404:  # gone or made anew: seen when written
+            raise
     kept = "; its pods stay" if immutables.keeps_pods(live, send.body) else ""
     return Sight(
         id=id,
