@@ -10,7 +10,7 @@ from dataclasses import replace
 from threading import Lock
 
 from pipeline_gitops import diffs
-from pipeline_gitops.documents import Body, at, text
+from pipeline_gitops.documents import Body, at, mapping, text
 from pipeline_gitops.errors import InterruptedFault, UnreachableFault
 from pipeline_gitops.inventories import Inventory, Receipt, Version
 from pipeline_gitops.manifests import EPOCH, FENCE
@@ -281,7 +281,17 @@ def _is_noise(change: Change, live: Body) -> bool:
     before = change.sight.before
     if before is None or is_terminating(live) or not _is_same(before, live):
         return False
-    return _touch(before) == _touch(live) and diffs.same(before, live)
+    # Our own migration may stand between what was seen and what is there now.
+    known = (_touch(before), _touch(_migrated(before)))
+    return _touch(live) in known and diffs.same(before, live)
+
+
+def _migrated(before: Body) -> Body:
+    """The object with its owners as a migration leaves them."""
+    if not migrations.moved(before):
+        return before
+    metadata = {**mapping(before, "metadata"), "managedFields": migrations.entries(before)}
+    return {**before, "metadata": metadata}
 
 
 def _is_same(before: Body | None, live: Body) -> bool:
