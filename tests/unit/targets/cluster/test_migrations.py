@@ -1,5 +1,6 @@
 """Whose fields become ours, and what goes with that."""
 
+import copy
 import json
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import LAST_APPLIED
-from pipeline_gitops.targets.cluster import fieldsets, migrations
+from pipeline_gitops.plans import Change, Sight
+from pipeline_gitops.targets.cluster import fieldsets, migrations, writes
 from pipeline_gitops.targets.cluster.fieldsets import FieldSet
 from pipeline_gitops.targets.cluster.objects import FIELD_MANAGER
 from tests.campaigns import examples
@@ -177,3 +180,16 @@ def test_annotation_that_cannot_be_read() -> None:
     body["metadata"]["annotations"] = {LAST_APPLIED: "{"}
 
     assert migrations.moved(body) == frozenset()
+
+
+def test_own_migration_is_no_change_of_somebody_else() -> None:
+    """A controller may write a status between our migration and our apply."""
+    before = live(entry(LEGACY, A, B))
+    before["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    after = copy.deepcopy(before)
+    after["metadata"] |= {"resourceVersion": "3", "managedFields": migrations.entries(before)}
+    id = ObjectId("", "ConfigMap", "shop", "it")
+    change = Change(Sight(id=id, before=before, after=before))
+
+    assert writes._is_noise(change, after)
+    assert not writes._is_noise(change, {**after, "data": {"a": "9"}})
