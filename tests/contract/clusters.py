@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import urllib3
 
@@ -19,6 +19,7 @@ from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Outcome, Plan, Survey
 from pipeline_gitops.targets.cluster import ClusterTarget
 from pipeline_gitops.views import Action
+from tests.cluster.controlplane import ControlPlane
 
 OWNER = Owner(repository="acme/shop", environment="staging")
 OTHER = Owner(repository="acme/shop", environment="prod")
@@ -44,6 +45,18 @@ class Cluster:
     viewer_token: str
     ca_file: str = ""
     namespace: str
+
+    @classmethod
+    def of(cls, plane: ControlPlane, namespace: str, folder: Path) -> Self:
+        """A namespace of the real control plane."""
+        return cls(
+            folder=folder,
+            url=plane.url,
+            token=plane.admin_token,
+            viewer_token=plane.viewer_token,
+            ca_file=str(plane.ca_file),
+            namespace=namespace,
+        )
 
     def kubeconfig(self, *, token: str = "", url: str = "") -> str:
         """A kubeconfig with one context, called `test`."""

@@ -49,14 +49,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]
     """The fake API server, then the real control plane."""
     if request.param == "real":
         plane = request.getfixturevalue("control_plane")
-        yield Cluster(
-            folder=tmp_path,
-            url=plane.url,
-            token=plane.admin_token,
-            viewer_token=plane.viewer_token,
-            ca_file=str(plane.ca_file),
-            namespace=request.getfixturevalue("namespace"),
-        )
+        yield Cluster.of(plane, request.getfixturevalue("namespace"), tmp_path)
         return
     with FakeApiServer() as server:
         fake = Cluster(

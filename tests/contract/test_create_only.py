@@ -157,14 +157,7 @@ def test_of_racing_creations_one_wins(canary: Canary) -> None:
 
 def test_creation_never_merges(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
     """An object that somebody creates meanwhile is left alone, though no field conflicts."""
-    cluster = Cluster(
-        folder=tmp_path,
-        url=control_plane.url,
-        token=control_plane.admin_token,
-        viewer_token=control_plane.viewer_token,
-        ca_file=str(control_plane.ca_file),
-        namespace=namespace,
-    )
+    cluster = Cluster.of(control_plane, namespace, tmp_path)
     target = cluster.target()
     desired = wanted(target, namespace, config_map("settings", color="blue"))
     survey, plan = planned(target, desired)

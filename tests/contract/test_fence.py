@@ -46,14 +46,7 @@ PATIENCE_S = 10.0
 @pytest.fixture
 def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
     """The real control plane, with a namespace of the test's own."""
-    return Cluster(
-        folder=tmp_path,
-        url=control_plane.url,
-        token=control_plane.admin_token,
-        viewer_token=control_plane.viewer_token,
-        ca_file=str(control_plane.ca_file),
-        namespace=namespace,
-    )
+    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 # -- runs, and where they are stopped --------------------------------------------------------------

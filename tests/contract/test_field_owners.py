@@ -51,14 +51,7 @@ MERGE = "application/merge-patch+json"
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Cluster:
     """The real control plane."""
     plane = request.getfixturevalue("control_plane")
-    return Cluster(
-        folder=tmp_path,
-        url=plane.url,
-        token=plane.admin_token,
-        viewer_token=plane.viewer_token,
-        ca_file=str(plane.ca_file),
-        namespace=request.getfixturevalue("namespace"),
-    )
+    return Cluster.of(plane, request.getfixturevalue("namespace"), tmp_path)
 
 
 def kubectl(cluster: Cluster, *arguments: str, given: Any = None) -> None:

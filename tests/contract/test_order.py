@@ -28,14 +28,7 @@ FATE = "pipeline-gitops.test/fate"
 
 @pytest.fixture
 def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster(
-        folder=tmp_path,
-        url=control_plane.url,
-        token=control_plane.admin_token,
-        viewer_token=control_plane.viewer_token,
-        ca_file=str(control_plane.ca_file),
-        namespace=namespace,
-    )
+    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def annotated(body: dict[str, Any], **annotations: str) -> dict[str, Any]:

@@ -466,14 +466,7 @@ def difference(one: Any, other: Any, path: str = "") -> list[str]:
 
 @pytest.fixture
 def world(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> World:
-    cluster = Cluster(
-        folder=tmp_path,
-        url=control_plane.url,
-        token=control_plane.admin_token,
-        viewer_token=control_plane.viewer_token,
-        ca_file=str(control_plane.ca_file),
-        namespace=namespace,
-    )
+    cluster = Cluster.of(control_plane, namespace, tmp_path)
     return World(cluster, f"g{secrets.token_hex(4)}.example.com")
 
 

@@ -17,14 +17,7 @@ from tests.contract.clusters import PATIENCE_S, Cluster, config_map, deployment
 
 @pytest.fixture
 def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster(
-        folder=tmp_path,
-        url=control_plane.url,
-        token=control_plane.admin_token,
-        viewer_token=control_plane.viewer_token,
-        ca_file=str(control_plane.ca_file),
-        namespace=namespace,
-    )
+    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def web(cluster: Cluster) -> ObjectId:
