@@ -178,10 +178,17 @@ def phrase(result: Result) -> str:
         case Verdict.PARTIAL:
             done = sum(written.state == _DONE for written in result.written)
             return f"applied in part, {done} of {counted(_wanted(result), 'change')} made"
+        case Verdict.UNHEALTHY if _is_void(result):
+            return "nothing is deployed"
         case Verdict.UNHEALTHY if result.rollout:
             return _sick_rollout(result.rollout)
         case _:
             return _SAID[result.verdict]
+
+
+def _is_void(result: Result) -> bool:
+    """Whether somebody asked how an environment is that was never deployed."""
+    return not (result.rollout or result.plans or result.written or result.cards)
 
 
 def _outcome(result: Result) -> str:
@@ -401,6 +408,8 @@ def next_step(report: Report) -> str:
 
 
 def _cure(result: Result) -> str:
+    if result.verdict is Verdict.UNHEALTHY and _is_void(result):
+        return f"deploy it: pipeline-gitops deploy --environment {result.environment}"
     cures = [result.fault.cure] if result.fault else []
     cures += [card.cure for card in result.cards]
     cures += [refusal.cure for refusal in result.refusals]

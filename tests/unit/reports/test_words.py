@@ -8,7 +8,7 @@ from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import Place
 from pipeline_gitops.reports import words
 from pipeline_gitops.reports.words import Tone
-from pipeline_gitops.views import Action, CardView, FaultView, Finding, Refusal, Severity
+from pipeline_gitops.views import Action, CardView, FaultView, Finding, Refusal, Result, Severity
 from tests.unit.reports.samples import API, DATA, change, deployed, report, reviewed, rollout
 
 CREATED = change(Action.CREATE)
@@ -176,3 +176,11 @@ def test_dangers_come_first_then_deletions() -> None:
     actions = [one.action for one in words.changes(result)]
 
     assert actions == [Action.UPDATE, Action.DELETE, Action.UPDATE, Action.CREATE]
+
+
+def test_an_environment_that_was_never_deployed_has_not_failed_a_rollout() -> None:
+    """Its cure is to deploy it, not to push a fix."""
+    void = report(Result(environment="dev", target="cluster dev", verdict=Verdict.UNHEALTHY))
+
+    assert words.headline(void) == "dev: nothing is deployed"
+    assert words.next_step(void) == "deploy it: pipeline-gitops deploy --environment dev"
