@@ -18,6 +18,9 @@ _PODS = (
     ("spec", "template", "spec"),
     ("spec", "jobTemplate", "spec", "template", "spec"),
 )
+# Of the core group only these hold pods. What pods refer to holds none: else a stray field in a
+# ConfigMap could make two of them wait for each other, and their deletion would never begin.
+_CORE = frozenset({"Pod", "PodTemplate", "ReplicationController"})
 _WEBHOOKS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 # Of kinds whose field names another workload; KEDA leaves kind and version to a default.
 _TARGETS = (("spec", "scaleTargetRef"), ("spec", "targetRef"))
@@ -37,6 +40,8 @@ def named(id: ObjectId, body: Body) -> frozenset[ObjectId]:
 
 def pod_spec(id: ObjectId, body: Body) -> Json:
     """The specification of the pods that the object makes, or is."""
+    if not id.group and id.kind not in _CORE:
+        return None
     if id.group_kind == ("", "Pod"):
         return at(body, "spec")
     return next((found for path in _PODS if (found := at(body, *path)) is not None), None)

@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline_gitops import plans
@@ -86,8 +86,15 @@ def test_the_order_of_the_files_does_not_matter(bodies: list[dict[str, Any]], ra
     assert plans.findings(set_of(*bodies)) or shape(bodies)
 
 
+def stray(name: str, other: str) -> dict[str, Any]:
+    """A ConfigMap with a field that no ConfigMap has."""
+    volumes = [{"configMap": {"name": other}}]
+    return body("ConfigMap", name, {"template": {"spec": {"volumes": volumes}}})
+
+
 @settings(max_examples=campaigns.examples(100))
 @given(sets())
+@example([stray("a", "b"), stray("b", "a")])
 def test_users_are_deleted_before_what_they_use(bodies: list[dict[str, Any]]) -> None:
     """Whatever annotations say: deletions know no cycle."""
     desired = set_of(*bodies)

@@ -34,6 +34,7 @@ CLUSTER_SCOPED = Kinds.of(
 VERSIONS = {
     "Deployment": "apps/v1",
     "StatefulSet": "apps/v1",
+    "CronJob": "batch/v1",
     "Job": "batch/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "Ingress": "networking.k8s.io/v1",
