@@ -8,7 +8,7 @@ import pytest
 from urllib3.connectionpool import HTTPConnectionPool
 
 from pipeline_gitops.plans import Plan
-from pipeline_gitops.targets.cluster.threads import CONNECTIONS
+from pipeline_gitops.targets.cluster.credentials import MOST_CONNECTIONS
 from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     Cluster,
@@ -22,7 +22,7 @@ from tests.contract.clusters import (
 
 pytestmark = pytest.mark.cluster
 
-MANY = 30
+MANY = 2 * MOST_CONNECTIONS
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_alike_objects_are_tried_once(cluster: Cluster, monkeypatch: pytest.Monk
     assert all("is created by the same deploy" in why for why in predicted)
     assert len(predicted) == MANY
     # As many as are under way when the first answer comes.
-    assert len([url for url in sent if "/configmaps/" in url and "dryRun" in url]) <= CONNECTIONS
+    assert len([url for url in sent if "/configmaps/" in url and "dryRun" in url]) <= MOST_CONNECTIONS
 
 
 def test_unknown_field_in_a_new_namespace(cluster: Cluster) -> None:

@@ -26,7 +26,8 @@ from pipeline_gitops.targets.cluster.kubeconfigs import Entry
 
 _T = TypeVar("_T")
 
-CONNECTIONS = 8
+CONNECTIONS = 8  # requests that a server works on at a time
+MOST_CONNECTIONS = 32  # where many more are on their way there and back
 FRESH_S = 60.0
 PLUGIN_S = 30.0  # a plugin asks an identity provider, or nobody will ever answer it
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -326,7 +327,7 @@ def _check_verified(way: _Way) -> None:
 
 def _pool(way: _Way) -> PoolManager:
     options: dict[str, Any] = {
-        "maxsize": CONNECTIONS,
+        "maxsize": MOST_CONNECTIONS,
         "cert_reqs": "CERT_REQUIRED",
         **way.options,
     }

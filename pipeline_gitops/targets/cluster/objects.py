@@ -29,6 +29,11 @@ class Objects:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    @property
+    def at_once(self) -> int:
+        """How many requests are worth sending at a time."""
+        return self._transport.at_once
+
     def read(self, resource: Resource, id: ObjectId) -> Body | None:
         """The live object; None when it is not there."""
         try:

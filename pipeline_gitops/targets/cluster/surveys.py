@@ -145,7 +145,8 @@ class Surveyor:
             if not self._is_proven(manifest, self._readings.glimpse(manifest), changing)
         ]
         self._readings.complete(open_)
-        found = threads.each(sight, open_, self._setting.clock)
+        at_once = self._setting.objects.at_once
+        found = threads.each(sight, open_, self._setting.clock, at_once=at_once)
         return [sight for sight in found if sight is not None]
 
     def _sight(self, manifest: Manifest, comparison: Comparison, changing: Kinds) -> Sight | None:

@@ -33,8 +33,14 @@ def begin(work: Callable[_Given, _Out], *args: _Given.args, **named: _Given.kwar
     return future
 
 
-def each(work: Callable[[_In], _Out], items: Iterable[_In], clock: Clock) -> list[_Out]:
-    """*work* of each item, in the items' order. The first that raises ends it.
+def each(
+    work: Callable[[_In], _Out],
+    items: Iterable[_In],
+    clock: Clock,
+    *,
+    at_once: int = CONNECTIONS,
+) -> list[_Out]:
+    """*work* of each item, *at_once* at a time, in the items' order. The first that raises ends it.
 
     Raises InterruptedFault as soon as we are asked to stop.
     """
@@ -57,7 +63,7 @@ def each(work: Callable[[_In], _Out], items: Iterable[_In], clock: Clock) -> lis
 
     done: dict[int, _Out] = {}
     try:
-        for _ in range(min(CONNECTIONS, count)):
+        for _ in range(min(at_once, count)):
             Thread(target=run, daemon=True).start()
         while len(done) < count:
             clock.sleep(0)

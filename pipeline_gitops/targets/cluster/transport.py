@@ -5,27 +5,23 @@ with a precondition. A repeated write may meet its own first success; *repeated*
 whoever wrote has to look what is there.
 """
 
-import io
 import random
-import socket
 import ssl
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from http.client import HTTPResponse
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout, exceptions
+from urllib3 import BaseHTTPResponse, Timeout, exceptions
 
 from pipeline_gitops.documents import Body, Json
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ports import Clock
 from pipeline_gitops.targets.cluster import payloads, statuses
+from pipeline_gitops.targets.cluster.connections import Host
 from pipeline_gitops.targets.cluster.credentials import Connection
 from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
 
@@ -111,9 +107,14 @@ class Transport:
         self._patience_s = patience_s
         self._is_known = False  # whether this server has ever given a definite answer
         # One host, asked directly: what a PoolManager does to find it is a tenth of a request.
-        self._host = _bound(connection)
+        self._host = Host(connection)
         self._prefix = urlsplit(connection.server).path
         self._random = random.Random()  # noqa: S311 - it spreads retries and protects nothing
+
+    @property
+    def at_once(self) -> int:
+        """How many requests keep the server busy, and no busier than it likes."""
+        return self._host.at_once
 
     def request(
         self,
@@ -224,7 +225,7 @@ class Transport:
             raise self._unreachable("was not asked any more: the time is over", "raise --timeout")
         query = f"?{_encoded(tuple(sent.query.items()))}" if sent.query else ""
         try:
-            return self._host.urlopen(
+            return self._host.pool.urlopen(
                 sent.method,
                 f"{self._prefix}{sent.path}{query}",
                 body=sent.data,
@@ -392,55 +393,3 @@ def _said(error: exceptions.HTTPError) -> str:
             return "the proxy does not let us through"
         case _:
             return "the connection broke"
-
-
-# -- a bound for whole answers ---------------------------------------------------------------------
-
-
-def _bound(connection: Connection) -> HTTPConnectionPool:
-    """The server, whose read timeout is for a whole answer from here on."""
-    pool = connection.pool.connection_from_url(connection.server)
-    own: Any = pool.ConnectionCls  # Any: a class made of a class that is only known at run time
-    pool.ConnectionCls = type(own.__name__, (own,), {"response_class": _Whole})
-    return pool
-
-
-class _Whole(HTTPResponse):
-    """An answer that has to be there within the socket's timeout.
-
-    To a socket alone every byte starts its timeout anew: a byte a second would hold us for hours.
-    """
-
-    def __init__(self, sock: socket.socket, *given: Any, **named: Any) -> None:
-        super().__init__(sock, *given, **named)
-        allowed = sock.gettimeout()
-        if allowed is not None:
-            pieces: Any = _Pieces(self.fp.detach(), sock, time.monotonic() + allowed)
-            self.fp = io.BufferedReader(pieces)
-
-
-class _Pieces(io.RawIOBase):
-    """What a socket receives until a time."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, until: float) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._until = until
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        """Raises TimeoutError once the time is over."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        if self._sock.fileno() >= 0:  # the connection's part of it may be closed already
-            self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        """Lets the socket go."""
-        super().close()
-        self._raw.close()

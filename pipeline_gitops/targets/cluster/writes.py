@@ -28,7 +28,6 @@ from pipeline_gitops.targets.cluster import (
 )
 from pipeline_gitops.targets.cluster.apis import Apis, Resource
 from pipeline_gitops.targets.cluster.applysets import Parent
-from pipeline_gitops.targets.cluster.credentials import CONNECTIONS
 from pipeline_gitops.targets.cluster.objects import (
     FIELD_MANAGER,
     Objects,
@@ -128,7 +127,7 @@ class Writes:
             raise self._stop
 
     def _has_room(self, running: int) -> bool:
-        return running - self._resting < CONNECTIONS
+        return running - self._resting < self._objects.at_once
 
     def _is_over(self) -> bool:
         return self._stop is not None and self._clock.elapsed() >= self._stop_at + STOPPING_S
