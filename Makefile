@@ -36,7 +36,7 @@ demo: $(VENV)/runtime ## A merge request from mistake to deployment, on this mac
 test: $(VENV)/development ## Everything: lint, types, layers, all tests, the real control plane.
 	@$(BIN)/python tests/suite.py
 
-test-fast: $(VENV)/development ## Everything without the cluster and the runners, for the daily loop.
+test-fast: $(VENV)/development ## Everything without cluster, runners, servers and browser, for the daily loop.
 	@$(BIN)/python tests/suite.py --fast
 
 lint: $(VENV)/development ## Lint, format, types and layers only.
@@ -47,11 +47,13 @@ format: $(VENV)/development ## Formats the code.
 
 bench: $(VENV)/development ## Measures against peers, in one run, as ratios.
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/notes.py
+	@$(BIN)/python benchmarks/verdicts.py
 	@PLOT="$(PLOT)" HELM="$(HELM)" $(BIN)/python benchmarks/deploys.py
 
 soak: $(VENV)/development ## Long campaigns: property tests, then faults, kills and races on a cluster.
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/property
-	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/campaigns
+	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/campaigns tests/gitea/test_writers.py
 
 cluster: $(VENV)/development ## Starts the tests' control plane to play with.
 	@$(BIN)/python tests/cluster/__main__.py
@@ -63,4 +65,4 @@ lock: $(VENV)/bootstrapped ## Renews the locked dependencies.
 	@cmp -s $(VENV)/bootstrap.new requirements-bootstrap.lock || cp $(VENV)/bootstrap.new requirements-bootstrap.lock
 
 clean: ## Removes what the targets above made.
-	@rm -rf $(VENV) .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .demo .screenshots dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -52,8 +52,10 @@ def main(arguments: list[str]) -> int:
     say(f"Done in {time.monotonic() - started:.1f} s. What is left to look at:")
     if not kubeconfig:
         print(f"  rendered manifests   {relative(REPOSITORY / 'rendered' / 'staging')}")
-    for path in sorted(REPORTS.iterdir()):
+    for path in sorted(REPORTS.glob("*.html"), key=lambda path: path.stat().st_mtime):
         print(f"  report               {relative(path)}")
+    print(f"  the same as text     {relative(REPORTS)}/*.md, *.json")
+    print(f"\nOpen in a browser: {(REPORTS / 'review.html').as_uri()}")
     return 0
 
 
@@ -106,9 +108,10 @@ class Demo:
 
     def job(self, name: str, event: Mapping[str, str], *, expected: int, show: bool = True) -> None:
         """One CI job. Its reports are kept under its name."""
-        report, note = REPORTS / f"{name}.json", REPORTS / f"{name}.md"
+        report, note, page = (REPORTS / f"{name}.{kind}" for kind in ("json", "md", "html"))
         argv = [*PROGRAM, "run", "--environment", self.environment, *self.target]
         argv += ["--report", f"json={report}", "--report", f"markdown={note}"]
+        argv += ["--report", f"html={page}"]
         environ = {**clean_environment(), **event, "RUNNER_TEMP": str(DEMO)}
         if self.kubeconfig:
             environ["KUBECONFIG"] = self.kubeconfig
@@ -122,7 +125,7 @@ class Demo:
             print(beginning(done.stdout, note))
         if done.returncode != expected:
             sys.exit(f"the job {name} ended with {done.returncode} instead of {expected}")
-        print(f"-> exit code {done.returncode}, report in {relative(report)}\n", flush=True)
+        print(f"-> exit code {done.returncode}, report in {relative(page)}\n", flush=True)
 
     def push_event(self) -> Mapping[str, str]:
         """What GitHub tells a job about a push."""

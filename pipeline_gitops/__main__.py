@@ -12,11 +12,12 @@ def main() -> None:
 
         sys.stdout.write(f"pipeline-gitops {__version__}\n")
         return
-    from pipeline_gitops.cli import run
+    from pipeline_gitops.cli import endings, run
 
     # A short life and many long-lived objects: at the usual thresholds every hundredth part of what
     # is read would be looked through again and again, a tenth of all work with a thousand objects.
     gc.set_threshold(50_000, 20, 20)
+    endings.hush()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -45,6 +45,7 @@ _PART_OF = "applyset.kubernetes.io/part-of"
 CONTEXT = 3  # unchanged lines around a change, as in every diff people know
 LONGEST_LINE = 400
 MOST_LINES = 2_000
+MOST_PATHS = 20
 
 
 def normalize(body: Body) -> Body:
@@ -116,7 +117,8 @@ def _sorted(body: Body) -> Body:
 def _short(line: str) -> str:
     if len(line) <= LONGEST_LINE:
         return line
-    return f"{line[:LONGEST_LINE]} [{len(line) - LONGEST_LINE} more characters]"
+    # How much more there is would say how long a secret in it is.
+    return f"{line[:LONGEST_LINE]} ..."
 
 
 def masked(before: Body | None, after: Body | None) -> tuple[Body | None, Body | None]:
@@ -185,6 +187,14 @@ def changed_fields(before: Body | None, after: Body | None) -> Sequence[tuple[st
     found: list[tuple[str, Json]] = []
     _collect("", old if old is not None else {}, new if new is not None else {}, found)
     return found
+
+
+def changed_paths(before: Body | None, after: Body | None) -> tuple[str, ...]:
+    """Pointers of the first fields that change; () where the object comes or goes as a whole."""
+    if before is None or after is None:
+        return ()
+    found = changed_fields(before, after)
+    return tuple(pointer for pointer, _ in found[:MOST_PATHS] if len(pointer) <= LONGEST_LINE)
 
 
 def _collect(pointer: str, old: Json, new: Json, found: list[tuple[str, Json]]) -> None:

@@ -126,6 +126,10 @@ class ReportFault(Fault):
     verdict = Verdict.UNREPORTED
 
 
+class LackingFault(ReportFault):
+    """Nothing went wrong: this token may not do it, or the forge has no such thing."""
+
+
 class InterruptedFault(Fault):
     """The CI, or a person, asked us to stop (SIGINT, SIGTERM or SIGHUP)."""
 

@@ -153,6 +153,17 @@ class Git:
     def _reaches(self, older: str, newer: str) -> bool:
         return self._run("merge-base", "--is-ancestor", older, newer).code == 0
 
+    def history(self, older: str, newer: str, *, most: int) -> tuple[Commit, ...]:
+        """What came to a branch after *older* up to *newer*, newest first, without what a merge
+        brought along; () where the clone does not hold it."""
+        if not self.is_ancestor(older, newer):
+            return ()
+        shown = self._text(
+            "log", "--first-parent", f"--max-count={most}", "--format=%H%x00%s", f"{older}..{newer}"
+        )
+        pairs = (line.partition("\0") for line in shown.splitlines())
+        return tuple(Commit(sha=sha, subject=subject) for sha, _, subject in pairs)
+
     def uncommitted(self) -> tuple[str, ...]:
         """Tracked files with uncommitted changes, sorted."""
         done = self._ok(

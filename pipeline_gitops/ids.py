@@ -5,12 +5,14 @@ for (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris)
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectId:
-    """Group, kind, namespace ("" for cluster-scoped) and name. Ordered, so that output is
-    stable."""
+class ObjectId(NamedTuple):
+    """Group, kind, namespace ("" for cluster-scoped) and name. Ordered, so that output is stable.
+
+    A tuple, since a deploy hashes and compares these more often than anything else.
+    """
 
     group: str
     kind: str

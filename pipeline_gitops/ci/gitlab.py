@@ -49,6 +49,7 @@ def detect(environ: Mapping[str, str], _read_text: Callable[[str], str]) -> CICo
         fork=bool(merge_request) and source != project_id,
         run_url=environ.get("CI_JOB_URL", ""),
         run_number=variables.number(environ, "CI_PIPELINE_ID"),
+        job_environment=_job_environment(environ),
         pipeline_id=environ.get("CI_PIPELINE_ID", ""),
         actor=environ.get("GITLAB_USER_LOGIN", ""),
         token=token,
@@ -56,6 +57,12 @@ def detect(environ: Mapping[str, str], _read_text: Callable[[str], str]) -> CICo
         job_token=token_name == JOB_TOKEN,
         ca_file=variables.first(environ, "CI_SERVER_TLS_CA_FILE", "REQUESTS_CA_BUNDLE"),
     )
+
+
+def _job_environment(environ: Mapping[str, str]) -> str:
+    """The job's `environment:`, unless its `action:` is one that deploys nothing."""
+    deploys = environ.get("CI_ENVIRONMENT_ACTION", "") in ("", "start")
+    return environ.get("CI_ENVIRONMENT_NAME", "") if deploys else ""
 
 
 def _trigger(environ: Mapping[str, str], merge_request: int) -> Trigger:

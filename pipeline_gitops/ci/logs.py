@@ -28,6 +28,18 @@ def neutral(text: str, vendor: Vendor) -> str:
     return github.neutral(shown) if vendor is Vendor.GITHUB else shown
 
 
+def fenced(text: str, vendor: Vendor, word: str) -> str:
+    """*text* between commands that stop the runner's commands and, by *word*, resume them.
+
+    A second wall behind `neutral`, for what a later runner may learn to obey. *word* must not be
+    guessed: whoever knows it can resume. None but on GitHub has such commands.
+    """
+    if vendor is not Vendor.GITHUB:
+        return text
+    body = text.rstrip("\n")
+    return f"::stop-commands::{word}\n{body}\n::{word}::"
+
+
 def annotations(report: Sealed, vendor: Vendor) -> tuple[str, ...]:
     """Lines that put findings beside the source lines; each finding once. None but on GitHub."""
     if vendor is not Vendor.GITHUB:

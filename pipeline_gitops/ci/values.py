@@ -33,6 +33,18 @@ class Trigger(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedRun:
+    """A run that has ended, and whose report started this one: so says the forge, not that run."""
+
+    event: str
+    sha: str
+    repository: str  # that its commit comes from: a fork
+    number: int
+    attempt: int = 1
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CIContext:
     """One CI job. Strings are "" and numbers 0 where the vendor does not say."""
 
@@ -53,9 +65,11 @@ class CIContext:
     merge_request: int = 0
     labels: tuple[str, ...] = ()
     fork: bool = False
+    reported: ReportedRun | None = None
     run_url: str = ""
     run_number: int = 0
     attempt: int = 1
+    job_environment: str = ""  # GitLab: of which the job itself keeps a deployment record
     pipeline_id: str = ""  # GitLab: statuses go to this pipeline, not to a stray one
     actor: str = ""
     token: str = field(default="", repr=False)

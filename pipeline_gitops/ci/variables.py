@@ -1,9 +1,17 @@
 """Reading a CI job's variables: an empty one counts as unset, a broken one ends the run."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from pipeline_gitops import encodings
 from pipeline_gitops.errors import UsageFault
+
+# The CI's own, and what people call theirs. `..._FILE`, `..._ID` and `..._URL` name no secret.
+_SECRET = re.compile(
+    r"(?i).*(token|password|passwd|passphrase|secret|credentials?|(?<!cache)_key)"
+    r"(_?(b64|base64|data|json))?"
+)
+_SHORTEST = 8  # of a value under such a name: "required" and the like are settings
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -42,3 +50,13 @@ def token(environ: Mapping[str, str], names: Sequence[str]) -> tuple[str, str]:
         if environ.get(name):
             return environ[name], name
     return "", ""
+
+
+def secrets(environ: Mapping[str, str]) -> Iterator[str]:
+    """Values that must not show up anywhere: of variables so named, and passwords in addresses."""
+    for name, value in environ.items():
+        if _SECRET.fullmatch(name) and len(value) >= _SHORTEST:
+            yield value
+        password = encodings.password(value)
+        if password:
+            yield password

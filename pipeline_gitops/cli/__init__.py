@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline_gitops import __version__
+from pipeline_gitops.cli.endings import Ending
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 
 # Short help stands here so that `--help` loads no command.
@@ -20,6 +21,7 @@ _COMMANDS = {
     "deploy": "Makes the target hold what the environment renders.",
     "rollback": "Deploys an older commit, and holds the newer one.",
     "status": "Shows how what was deployed is doing now.",
+    "watch": "Follows what was deployed to one environment.",
     "destroy": "Deletes all that an environment owns in its target.",
     "permissions": "Prints the Role that a command needs in a cluster.",
     "handover": "Gives an environment's inventory to kubectl, or takes it back.",
@@ -72,19 +74,20 @@ def main() -> None:
 def run(argv: Sequence[str]) -> int:
     """Runs one command and gives its exit code. Only our own bugs end in a traceback."""
     _safe_streams()
+    ending = Ending(os.environ)
     try:
-        code: Any = main(list(argv), prog_name="pipeline-gitops", standalone_mode=False)
+        code: Any = main(list(argv), prog_name="pipeline-gitops", standalone_mode=False, obj=ending)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return Verdict.USAGE.exit_code
     except click.UsageError as error:
-        return _ended(UsageText(error))
+        return ending.fault(UsageText(error))
     except Fault as fault:
-        return _ended(fault)
+        return ending.fault(fault)
     except (click.Abort, KeyboardInterrupt):
-        return _ended(InterruptedFault("interrupted"))
+        return ending.fault(InterruptedFault("interrupted"))
     except Exception as error:
-        return _bug(error)
+        return ending.bug(error)
     return code if isinstance(code, int) else 0
 
 
@@ -96,26 +99,6 @@ class UsageText(Fault):
     def __init__(self, error: click.UsageError) -> None:
         where = error.ctx.command_path if error.ctx else "pipeline-gitops"
         super().__init__(error.format_message(), f"see `{where} --help`")
-
-
-def _ended(fault: Fault) -> int:
-    click.echo(f"pipeline-gitops: {fault.what}", err=True)
-    if fault.cure:
-        click.echo(f"  {fault.cure}", err=True)
-    return fault.verdict.exit_code
-
-
-def _bug(error: Exception) -> int:
-    """Where our own mistake happened. Its words are left out: they may quote a manifest."""
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Verdict.INTERNAL.exit_code
-    import traceback  # 14 ms that only a bug pays for
-
-    click.echo("".join(traceback.format_tb(error.__traceback__)), err=True)
-    click.echo(f"pipeline-gitops {__version__}: {type(error).__name__}: this is a bug", err=True)
-    click.echo("  please report it with the lines above; they hold no value of yours", err=True)
-    return Verdict.INTERNAL.exit_code
 
 
 def _safe_streams() -> None:

@@ -8,8 +8,10 @@ import click
 
 from pipeline_gitops.cli import flows, options, publishing
 from pipeline_gitops.cli import session as sessions
+from pipeline_gitops.cli.couriers import Courier
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.config import Config
+from pipeline_gitops.config import Config, Rollback
+from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.git import Git
 from pipeline_gitops.pipeline.executions import FORWARDS, Course
 from pipeline_gitops.ports import Tree
@@ -30,6 +32,8 @@ from pipeline_gitops.views import Result
 )
 @click.option("--confirm-deletes", is_flag=True, help="Confirm dangerous and many deletes.")
 @click.option("--wait/--no-wait", default=None, help="Wait until it runs. Default: policy.wait.")
+@options.rollback
+@options.binding
 @options.targeted
 def command(
     allow_dirty: bool,
@@ -82,8 +86,14 @@ def deploy(
     confirm: bool,
     wait: bool | None,
     course: Course = FORWARDS,
+    courier: Courier | None = None,
 ) -> list[Result]:
     """Every chosen environment deployed out of *tree*."""
+    if wait is False and session.flags.rollback == Rollback.ON_FAILURE:
+        raise UsageFault(
+            "--rollback on-failure and --no-wait: nobody would see a failure",
+            "leave one of them out",
+        )
     chosen = sessions.chosen(session, config)
     connected = flows.connect(session, git, chosen)
     prepared = flows.prepare(session, config, chosen, tree, connected)
@@ -101,4 +111,7 @@ def deploy(
             for environment in chosen
         },
         course=course,
+        today=config,
+        committed=bool(tree.revision),
+        courier=courier,
     )

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 
 from pipeline_gitops import forges
 from pipeline_gitops.ci import Trigger
+from pipeline_gitops.cli import inquiries, posting, targets
 from pipeline_gitops.cli import session as sessions
-from pipeline_gitops.cli import targets
+from pipeline_gitops.cli.couriers import Courier
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.config import Config, DirectorySpec, Environment
+from pipeline_gitops.config import Config, DirectorySpec, Environment, Rollback
 from pipeline_gitops.config import trusted as trust
 from pipeline_gitops.errors import Fault, RefusedFault, ReportFault, UsageFault
 from pipeline_gitops.git import Git
 from pipeline_gitops.inventories import Relation, Stamp
-from pipeline_gitops.pipeline import deploys, reviews
+from pipeline_gitops.pipeline import milestones, recoveries, reviews
 from pipeline_gitops.pipeline.executions import FORWARDS, Course, Order
+from pipeline_gitops.pipeline.recoveries import Prepare, Ready
 from pipeline_gitops.pipeline.reviews import Prepared, Question
 from pipeline_gitops.pipeline.successions import Compare
 from pipeline_gitops.plans import Confirmation
@@ -86,15 +88,19 @@ def deploy(
     wait: bool | None,
     confirmation: Mapping[str, Confirmation],
     course: Course = FORWARDS,
+    today: Config | None = None,
+    committed: bool = True,
+    courier: Courier | None = None,
 ) -> list[Result]:
-    """What became of each environment."""
+    """What became of each environment, and on the way for the forge how far it is.
+
+    *today*: the configuration by which one that does not run goes back; None: none does.
+    *committed*: the stamp's revision is all that is deployed.
+    """
+    look = None if course.rollback else inquiries.look(session, git, prepared, stamp.revision)
     results = []
-    for one in prepared:
+    for number, one in enumerate(prepared):
         environment = one.environment
-        fault = connected.faults.get(environment.name)
-        if fault:
-            results.append(reviews.failed(reviews.checked(one), fault))
-            continue
         order = Order(
             prepared=one,
             stamp=stamp,
@@ -102,20 +108,66 @@ def deploy(
             wait=environment.policy.wait if wait is None else wait,
             deadline=session.deadline(environment),
             course=course,
+            committed=committed,
+            look=look,
         )
-        target = connected.targets[environment.name]
-        session.console.say(f"deploying {environment.name} to {target.name}")
-        results.append(
-            deploys.deploy(
-                order,
-                target,
-                repository=git,
-                clock=session.clock,
-                journal=session.console,
-                compare=comparison(session),
-            )
-        )
+        if courier:
+            courier.tell(milestones.running(environment.name))
+        results.append(_deployed(session, git, order, connected, today))
+        if courier:
+            courier.tell(posting.milestone(session, results[-1]))
+        back = results[-1].rollback
+        if back:
+            # The way back has time of its own: it is not taken from the environments after it.
+            session = replace(session, started=session.started + back.seconds)
+            rest = [other.environment for other in prepared[number + 1 :]]
+            connected = connect(session, git, rest)
     return results
+
+
+def _deployed(
+    session: Session, git: Git, order: Order, connected: Connected, today: Config | None
+) -> Result:
+    """What became of one environment."""
+    environment = order.prepared.environment
+    fault = connected.faults.get(environment.name)
+    if fault:
+        return reviews.failed(reviews.checked(order.prepared), fault)
+    target = connected.targets[environment.name]
+    goes_back = order.wait and environment.policy.rollback is Rollback.ON_FAILURE
+    session.console.say(f"deploying {environment.name} to {target.name}")
+    return recoveries.deploy(
+        order,
+        target,
+        repository=git,
+        clock=session.clock,
+        journal=session.console,
+        compare=comparison(session),
+        prepare=way_back(session, git, order.prepared, today) if goes_back and today else None,
+    )
+
+
+def way_back(session: Session, git: Git, failed: Prepared, today: Config) -> Prepare:
+    """Prepares an environment at an older revision, for the target and by the policy of today."""
+    name = failed.environment.name
+
+    def prepare(revision: str) -> Ready:
+        fresh = replace(session, started=session.clock.elapsed())  # with the whole time once more
+        with git.tree(revision) as tree:
+            config, _ = trust(sessions.load(fresh, tree.root), today)
+            environment = config.environment(name)
+            if environment is None:
+                raise RefusedFault(
+                    f"{revision[:7]} has no environment {name}: there is nothing to go back to",
+                    "push a fix, or revert the change",
+                )
+            target = targets.connect(fresh, git, environment)
+            served = {name: target.kinds()}
+            workshop = sessions.workshop(fresh, config)
+            (prepared,) = reviews.prepare([environment], tree, workshop, served)
+        return Ready(prepared=prepared, target=target, deadline=fresh.deadline(environment))
+
+    return prepare
 
 
 def comparison(session: Session) -> Compare:

@@ -11,9 +11,11 @@ import click
 
 from pipeline_gitops.config import (
     TOOLS,
+    Binding,
     BranchSpec,
     ClusterSpec,
     DirectorySpec,
+    Rollback,
     TargetSpec,
     duration,
     nearest,
@@ -42,6 +44,8 @@ class Flags:
     color: bool | None = None
     adopt_from: tuple[str, ...] = ()
     thorough: bool = False
+    rollback: str = ""
+    binding: str = ""
 
     def timeout_s(self) -> float | None:
         """Seconds of --timeout, or None. Raises UsageFault."""
@@ -103,6 +107,38 @@ thorough = click.option(
     show_envvar=True,
     help="Trust no record of earlier deploys: compare everything, look for what was forgotten.",
 )
+rollback = _option(
+    "--rollback",
+    type=click.Choice([Rollback.ON_FAILURE.value, Rollback.OFF.value]),
+    help="Go back to the last good revision where it does not run. Default: policy.rollback.",
+)
+binding = _option(
+    "--binding",
+    type=click.Choice([one.value for one in Binding]),
+    help="What to make of changes that the merge request did not show. Default: policy.binding.",
+)
+source = click.option(
+    "--from",
+    "source",
+    multiple=True,
+    envvar=_variable("from"),
+    show_envvar=True,
+    metavar="FILE",
+    help="A report of a job that ran somebody else's code. May be given several times.",
+)
+commit = _option(
+    "--commit",
+    default="",
+    metavar="SHA",
+    help="With --from: the head that was reviewed. Default: that of the workflow_run event.",
+)
+merge_request = _option(
+    "--merge-request",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="NUMBER",
+    help="With --from: the merge request, where the event does not tell whose run it was.",
+)
 report = click.option(
     "--report",
     "reports",
@@ -146,6 +182,8 @@ def flags(values: dict[str, Any]) -> Flags:
         color=values.pop("color", None),
         adopt_from=_tools(values.pop("adopt_from", "")),
         thorough=bool(values.pop("thorough", False)),
+        rollback=values.pop("rollback", None) or "",
+        binding=values.pop("binding", None) or "",
         **rest,
     )
     made.timeout_s()  # a mistake in it is told before any work

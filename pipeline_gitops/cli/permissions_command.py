@@ -18,7 +18,7 @@ from pipeline_gitops.pipeline import reviews
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.ports import Tree
 
-COMMANDS = ("diff", "deploy", "rollback", "status", "destroy")
+COMMANDS = ("diff", "deploy", "rollback", "status", "watch", "destroy")
 
 
 @click.command("permissions")

@@ -1,62 +1,153 @@
 """Where a report goes at the end: to the forge with a token, otherwise to stdout and a file."""
 
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from pipeline_gitops import forges, reports
+from pipeline_gitops import ci, forges, masks, reports
 from pipeline_gitops.ci import CIContext, Trigger, Vendor
+from pipeline_gitops.cli.couriers import Courier, Delivery
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.errors import Fault, ReportFault, Verdict
+from pipeline_gitops.errors import Fault, Verdict
+from pipeline_gitops.git import Git
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.pipeline import deliveries, notes
-from pipeline_gitops.pipeline.deliveries import Address
-from pipeline_gitops.views import Severity
+from pipeline_gitops.pipeline.deliveries import Address, Told
+from pipeline_gitops.pipeline.milestones import Milestone
+from pipeline_gitops.ports import Commit, Forge, Surface
+from pipeline_gitops.views import Report, Result, Severity
 
 NOTE_FILE = "pipeline-gitops-note.md"
 _FILE_LIMIT = 1_000_000
+_ALONE = notes.Sharing()
+_COMMITS = 30  # between two deploys that are looked through for merge requests
+
+# What of a deploy stands in the target, so that the merge requests that it carried are told.
+_DEPLOYED = frozenset({Verdict.OK, Verdict.UNHEALTHY, Verdict.PARTIAL})
 
 
-def post(session: Session, sealed: Sealed, code: int, *, required: bool) -> int:
+def courier(session: Session, revision: str) -> Courier:
+    """Who speaks to the forge of this job about a commit. Nothing is sent yet."""
+    context = session.context
+
+    def connect(pause: Callable[[float], None]) -> Forge | None:
+        if context.vendor is Vendor.NONE:
+            return None
+        return forges.connect(context, pause=pause)
+
+    return Courier(connect, session.clock, sha=context.sha or revision, url=context.run_url)
+
+
+def milestone(session: Session, result: Result) -> Milestone:
+    """How an environment ended, masked."""
+    report = masks.seal(Report(command="run", results=(result,)), session.console.secrets())
+    return deliveries.milestone(report.results[0])
+
+
+def post(
+    session: Session,
+    sealed: Sealed,
+    code: int,
+    told: Courier,
+    *,
+    required: bool,
+    sharing: notes.Sharing = _ALONE,
+    brought: Mapping[str, Sequence[Commit]] | None = None,
+    note_only: bool = False,
+) -> int:
     """Delivers the report and gives the exit code; a failed delivery changes it if *required*."""
     if not sealed.results:
         return code
-    faults = _deliver(session, sealed)
-    for fault in faults:
-        session.console.say(f"the report was not delivered: {fault.what}", Severity.WARNING)
-        session.console.say(f"  {fault.cure}", Severity.WARNING)
-    if faults:
+    where = address(session.context, sealed, sharing, brought or {})
+    where = replace(where, note_only=note_only)
+    delivery = told.deliver(
+        lambda forge, recorder: deliveries.deliver(
+            sealed, where, stamp(session.context), recorder, forge, session.clock
+        )
+    )
+    if not note_only:
+        _annotate(session, sealed, delivery)
+    for one in delivery.told:
+        if one.said:
+            session.console.say(one.said)
+    missed = [one for one in delivery.told if one.is_missed]
+    for what, cure in _lines(one for one in delivery.told if one not in missed):
+        session.console.say(f"{what}; {cure}" if cure else what)
+    lines = [(f"the report was not delivered: {what}", cure) for what, cure in _lines(missed)]
+    for what, cure in lines:
+        session.console.say(what, Severity.WARNING)
+        session.console.say(f"  {cure}", Severity.WARNING)
+    if missed or not delivery.connected:
         _offline(session, sealed)
-    if faults and required and code == Verdict.OK.exit_code:
+    if missed:
+        _to_the_summary(session, sealed, lines)
+    if missed and required and code == Verdict.OK.exit_code:
         return Verdict.UNREPORTED.exit_code
     return code
 
 
-def _deliver(session: Session, sealed: Sealed) -> tuple[Fault, ...]:
-    context = session.context
-    if context.vendor is Vendor.NONE or not context.token:
-        _offline(session, sealed)
-        return ()
+def _annotate(session: Session, sealed: Sealed, delivery: Delivery) -> None:
+    """Findings beside their lines by the log, unless a check run has them already."""
+    has_check = any(one.surface is Surface.CHECK and not one.fault for one in delivery.told)
+    if not has_check:
+        session.console.command(ci.annotations(sealed, session.context.vendor))
+
+
+def _lines(told: Iterable[Told]) -> list[tuple[str, str]]:
+    """What was not told, and what to do about it; each cure once."""
+    whats: dict[str, list[str]] = {}
+    for one in told:
+        if one.fault:
+            whats.setdefault(one.fault.cure, []).append(one.fault.what)
+    return [("; ".join(dict.fromkeys(found)), cure) for cure, found in whats.items()]
+
+
+def _to_the_summary(session: Session, sealed: Sealed, lines: Sequence[tuple[str, str]]) -> None:
+    path = session.context.summary_file
+    if not path:
+        return
+    notices = tuple(part for line in lines for part in line if part)
+    said = Report(command=sealed.command, notices=notices)
+    text = reports.undelivered(masks.seal(said, session.console.secrets()))
     try:
-        forge = forges.connect(context, pause=session.clock.sleep)
-        if forge is None:
-            _offline(session, sealed)
-            return ()
-        return deliveries.deliver(
-            sealed, address(context, sealed), stamp(context), forge, session.clock
-        )
-    except ReportFault as fault:
-        return (fault,)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        session.console.say(f"{path}: {error.strerror}; left out")
 
 
-def address(context: CIContext, sealed: Sealed) -> Address:
+def brought(session: Session, git: Git, report: Report) -> Mapping[str, Sequence[Commit]]:
+    """By environment the commits that were deployed with this one: since what was there before."""
+    if session.context.trigger is not Trigger.PUSH:
+        return {}
+    return {
+        result.environment: _since(git, result.previous, report.revision)
+        for result in report.results
+        if result.previous and result.verdict in _DEPLOYED
+    }
+
+
+def _since(git: Git, older: str, newer: str) -> Sequence[Commit]:
+    try:
+        return git.history(older, newer, most=_COMMITS)
+    except Fault:  # a clone that does not hold it: only the newest commit is told about
+        return ()
+
+
+def address(
+    context: CIContext,
+    sealed: Sealed,
+    sharing: notes.Sharing,
+    brought: Mapping[str, Sequence[Commit]],
+) -> Address:
     """Where the report of this job goes."""
-    key = "deploy" if context.trigger is Trigger.PUSH else "review"
     return Address(
         sha=context.sha or sealed.revision,
         merge_request=context.merge_request or sealed.merge_request,
         subject=context.subject,
-        key=key,
+        sharing=sharing,
         run_url=context.run_url,
-        statuses=not context.job_token,  # GitLab's job token may not set statuses
+        brought=brought,
     )
 
 

@@ -79,9 +79,16 @@ def seal(session: Session, made: Report) -> Sealed:
 
 
 def publish(
-    session: Session, sealed: Sealed, files: Sequence[Wanted], *, quiet: bool = False
+    session: Session,
+    sealed: Sealed,
+    files: Sequence[Wanted],
+    *,
+    quiet: bool = False,
+    annotate: bool = True,
 ) -> int:
     """Shows the report, writes its files, and gives the exit code.
+
+    *annotate*: findings go beside their lines by the log; whoever posts the report decides later.
 
     A file that cannot be written after all is said and changes the code only of a run that went
     well.
@@ -95,6 +102,8 @@ def publish(
         except OSError as error:
             session.console.say(f"{entry.path}: {error.strerror}; the report is not written")
             verdict = Verdict.UNREPORTED if verdict is Verdict.OK else verdict
+    if annotate:
+        session.console.command(ci.annotations(sealed, session.context.vendor))
     _to_the_job(session, sealed)
     return verdict.exit_code
 
@@ -110,7 +119,6 @@ def _write(path: str, text: Shown) -> None:
 
 def _to_the_job(session: Session, sealed: Sealed) -> None:
     context = session.context
-    session.console.command(ci.annotations(sealed, context.vendor))
     for path, text in (
         (context.summary_file, reports.summary(sealed)),
         (context.output_file, ci.output_text(sealed)),

@@ -11,9 +11,11 @@ from pipeline_gitops.ci import Trigger
 from pipeline_gitops.cli import deploy_command, diff_command, flows, options, posting, publishing
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli import targets as target_wiring
+from pipeline_gitops.cli.couriers import Courier
 from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Config, Environment
 from pipeline_gitops.git import Git
+from pipeline_gitops.pipeline.notes import Sharing
 from pipeline_gitops.pipeline.reviews import Question
 from pipeline_gitops.ports import Tree
 from pipeline_gitops.views import Report, Result
@@ -28,6 +30,8 @@ from pipeline_gitops.views import Report, Result
     envvar=options.PREFIX + "REQUIRE_REPORT",
     help="Exit with 9 when the report could not be delivered.",
 )
+@options.rollback
+@options.binding
 @options.targeted
 def command(confirm_deletes: bool, wait: bool | None, require_report: bool, **values: Any) -> int:
     """What a CI step calls: it looks at the event.
@@ -45,27 +49,49 @@ def command(confirm_deletes: bool, wait: bool | None, require_report: bool, **va
     files_wanted = publishing.wanted(flags.reports)
     session = sessions.start(flags, os.environ)
     git = sessions.repository(session)
-    made = _by_event(session, git, confirm=confirm_deletes, wait=wait)
-    sealed = publishing.seal(session, made)
-    code = publishing.publish(session, sealed, files_wanted)
-    return posting.post(session, sealed, code, required=require_report)
+    with posting.courier(session, git.commit("HEAD").sha) as courier:
+        made, sharing = _by_event(session, git, courier, confirm=confirm_deletes, wait=wait)
+        sealed = publishing.seal(session, made)
+        code = publishing.publish(session, sealed, files_wanted, annotate=False)
+        return posting.post(
+            session,
+            sealed,
+            code,
+            courier,
+            required=require_report,
+            sharing=sharing,
+            brought=posting.brought(session, git, made),
+        )
 
 
-def _by_event(session: Session, git: Git, *, confirm: bool, wait: bool | None) -> Report:
+def _by_event(
+    session: Session, git: Git, courier: Courier, *, confirm: bool, wait: bool | None
+) -> tuple[Report, Sharing]:
+    """The report, and which other environments' reports share its note."""
     head = git.commit("HEAD").sha
     revision = session.context.sha or head
     match session.context.trigger:
         case Trigger.PUSH:
-            return _push(session, git, revision, confirm=confirm, wait=wait)
+            return _push(session, git, revision, courier, confirm=confirm, wait=wait)
         case Trigger.CLOSED:
             notice = "the merge request is closed: nothing to do"
-            return publishing.report(session, "run", revision=revision, notices=(notice,))
+            made = publishing.report(session, "run", revision=revision, notices=(notice,))
+            return made, Sharing()
         case Trigger.MERGE_REQUEST | Trigger.SCHEDULE | Trigger.MANUAL:
-            results = _review(session, git, head, confirm=confirm)
-            return publishing.report(session, "run", results=results, revision=revision)
+            results, sharing = _review(session, git, head, confirm=confirm)
+            made = publishing.report(session, "run", results=results, revision=revision)
+            return made, sharing
 
 
-def _push(session: Session, git: Git, revision: str, *, confirm: bool, wait: bool | None) -> Report:
+def _push(
+    session: Session,
+    git: Git,
+    revision: str,
+    courier: Courier,
+    *,
+    confirm: bool,
+    wait: bool | None,
+) -> tuple[Report, Sharing]:
     """Deploys the environments that this branch deploys."""
     head = git.commit("HEAD").sha
     with git.tree(head) as tree:
@@ -77,12 +103,23 @@ def _push(session: Session, git: Git, revision: str, *, confirm: bool, wait: boo
         ]
         if not names:
             notice = f"no environment is deployed from branch {session.context.branch}"
-            return publishing.report(session, "run", revision=revision, notices=(notice,))
+            made = publishing.report(session, "run", revision=revision, notices=(notice,))
+            return made, Sharing()
         narrowed = replace(session, flags=replace(session.flags, environments=tuple(names)))
+        courier.follow(names)
         results = deploy_command.deploy(
-            narrowed, git, tree, config, revision=head, confirm=confirm, wait=wait
+            narrowed,
+            git,
+            tree,
+            config,
+            revision=head,
+            confirm=confirm,
+            wait=wait,
+            courier=courier,
         )
-    return publishing.report(session, "run", results=results, revision=revision)
+        legs = tuple(env.name for env in config.environments if _deploys(session, env))
+    made = publishing.report(session, "run", results=results, revision=revision)
+    return made, Sharing(environments=len(config.environments), legs=legs)
 
 
 def _deploys(session: Session, environment: Environment) -> bool:
@@ -90,14 +127,18 @@ def _deploys(session: Session, environment: Environment) -> bool:
     return session.context.branch == wanted
 
 
-def _review(session: Session, git: Git, head: str, *, confirm: bool) -> list[Result]:
+def _review(
+    session: Session, git: Git, head: str, *, confirm: bool
+) -> tuple[list[Result], Sharing]:
     """Compares the commit with its merge base and, given credentials, with the targets."""
     base = flows.base_of(session, git, head)
     with git.tree(base) as base_tree, git.tree(head) as tree:
         config = sessions.load(session, tree.root)
         before = sessions.load(session, base_tree.root)
         config, dangers = flows.trusted(session, config, before)
-        return _compare(session, git, config, tree, base, dangers, confirm=confirm)
+        results = _compare(session, git, config, tree, base, dangers, confirm=confirm)
+    legs = tuple(environment.name for environment in config.environments)
+    return results, Sharing(environments=len(legs), legs=legs)
 
 
 def _compare(
@@ -115,6 +156,8 @@ def _compare(
     connected = flows.connect(session, git, reachable)
     prepared = flows.prepare(session, config, chosen, tree, connected)
     before = diff_command.base_renders(session, git, base, chosen)
+    context = session.context
+    shown_on = context.sha if context.trigger is Trigger.MERGE_REQUEST else ""
     questions = {
         one.environment.name: Question(
             base=before.get(one.environment.name),
@@ -124,6 +167,7 @@ def _compare(
             ),
             notices=() if one.environment in reachable else (_offline(session, one.environment),),
             dangers=dangers.get(one.environment.name, ()),
+            commit=shown_on,
         )
         for one in prepared
     }

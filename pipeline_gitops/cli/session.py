@@ -10,16 +10,18 @@ from typing import Any
 from pipeline_gitops import ci, kinds, overlays
 from pipeline_gitops import config as configs
 from pipeline_gitops.ci import CIContext
-from pipeline_gitops.cli import options, resources
+from pipeline_gitops.cli import endings, options, resources
 from pipeline_gitops.cli.clocks import SystemClock
 from pipeline_gitops.cli.options import Flags
 from pipeline_gitops.config import (
     FILE,
+    Binding,
     ClusterSpec,
     Config,
     DirectorySpec,
     Environment,
     Policy,
+    Rollback,
 )
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.git import Git
@@ -33,18 +35,6 @@ from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.pipeline.reviews import Workshop
 from pipeline_gitops.validation import Catalog, validate
 from pipeline_gitops.views import Finding
-
-# Variables whose values must not show up in any output.
-_TOKENS = (
-    "PIPELINE_GITOPS_TOKEN",
-    "GITHUB_TOKEN",
-    "GH_TOKEN",
-    "GITLAB_TOKEN",
-    "CI_JOB_TOKEN",
-    "CI_REGISTRY_PASSWORD",
-    "ACTIONS_RUNTIME_TOKEN",
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +56,11 @@ class Session:
 def start(flags: Flags, environ: Mapping[str, str]) -> Session:
     """A session. Raises UsageFault when the CI job's variables do not add up."""
     context = ci.detect(environ, _read_text)
-    console = Console(context.vendor)
-    console.hide([environ[name] for name in _TOKENS if environ.get(name)])
+    console = Console(context.vendor, live=_is_watched(context, flags, environ))
+    console.hide(tuple(ci.secrets(environ)))
+    ending = endings.current()
+    if ending:
+        ending.use(console)
     clock = SystemClock()
     clock.listen()
     return Session(
@@ -78,6 +71,14 @@ def start(flags: Flags, environ: Mapping[str, str]) -> Session:
         clock=clock,
         started=clock.elapsed(),
     )
+
+
+def _is_watched(context: CIContext, flags: Flags, environ: Mapping[str, str]) -> bool:
+    """Whether a person sees stderr change: a terminal outside CI that can, and may, be drawn on."""
+    if context.vendor is not ci.Vendor.NONE or environ.get("TERM", "dumb") == "dumb":
+        return False
+    wanted = not environ.get("NO_COLOR") if flags.color is None else flags.color
+    return wanted and os.isatty(2)
 
 
 def _read_text(path: str) -> str:
@@ -132,7 +133,12 @@ def overlaid(config: Config, flags: Flags) -> Config:
 
 
 def _policy(policy: Policy, flags: Flags) -> Policy:
-    return replace(policy, adopt_from=tuple(dict.fromkeys((*policy.adopt_from, *flags.adopt_from))))
+    return replace(
+        policy,
+        adopt_from=tuple(dict.fromkeys((*policy.adopt_from, *flags.adopt_from))),
+        rollback=Rollback(flags.rollback or policy.rollback),
+        binding=Binding(flags.binding or policy.binding),
+    )
 
 
 def _target(environment: Environment, flags: Flags) -> configs.TargetSpec | None:

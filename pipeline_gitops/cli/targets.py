@@ -40,6 +40,7 @@ def connect(session: Session, git: Git, environment: Environment) -> Target:
                 clock=session.clock,
                 deadline=session.deadline(environment),
                 thorough=session.flags.thorough,
+                hide=session.console.hide,
             )
         case None:
             raise UsageFault(

@@ -6,6 +6,7 @@ from pipeline_gitops.config.safety import trusted
 from pipeline_gitops.config.values import (
     FILE,
     TOOLS,
+    Binding,
     BranchSpec,
     ClusterSpec,
     Config,
@@ -17,6 +18,7 @@ from pipeline_gitops.config.values import (
     FieldRule,
     Overlay,
     Policy,
+    Rollback,
     Scope,
     TargetSpec,
 )
@@ -24,6 +26,7 @@ from pipeline_gitops.config.values import (
 __all__ = [
     "FILE",
     "TOOLS",
+    "Binding",
     "BranchSpec",
     "ClusterSpec",
     "Config",
@@ -35,6 +38,7 @@ __all__ = [
     "FieldRule",
     "Overlay",
     "Policy",
+    "Rollback",
     "Scope",
     "TargetSpec",
     "duration",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pipeline_gitops.config.values import (
+    Binding,
     BranchSpec,
     ClusterSpec,
     Config,
@@ -19,6 +20,7 @@ from pipeline_gitops.config.values import (
     FieldRule,
     Overlay,
     Policy,
+    Rollback,
     Scope,
     TargetSpec,
 )
@@ -231,6 +233,10 @@ def _policy(body: Body, document: Document, base: str) -> Policy:
         object_timeout_s=object_timeout_s,
         retry_s=_seconds(body, "retry", document, where) or default.retry_s,
         wait=at(body, "wait") is not False,
+        # Without quotes, off is false: that is how YAML reads it.
+        rollback=Rollback(text(body, "rollback") or Rollback.OFF),
+        binding=_binding(at(body, "binding")),
+        binding_identity=_words(body, "bindingIdentity") or (),
         replace=at(body, "replace") is True,
         adopt_from=_words(body, "adoptFrom") or (),
         field_owners=tuple(map(_field_rule, bodies(body, "fieldOwners"))),
@@ -242,6 +248,13 @@ def _policy(body: Body, document: Document, base: str) -> Policy:
         patience_restarts=_amount(body, "restarts", default.patience_restarts),
         patience_s=_amount(body, "seconds", default.patience_s),
     )
+
+
+def _binding(written: Json) -> Binding:
+    if isinstance(written, str):
+        return Binding(written)
+    # Without quotes, off is false: that is how YAML reads it.
+    return Policy().binding if written is None else Binding.OFF
 
 
 def _stability(body: Body, document: Document, where: str) -> float:

@@ -10,6 +10,21 @@ FILE = ".pipeline-gitops.yaml"
 TOOLS = ("argocd", "flux", "helm", "kapp", "kluctl")  # whose objects may be adopted, if allowed
 
 
+class Rollback(StrEnum):
+    """Whether a deploy goes back by itself."""
+
+    OFF = "off"
+    ON_FAILURE = "on-failure"
+
+
+class Binding(StrEnum):
+    """What a deploy makes of changes that its merge request did not show."""
+
+    OFF = "off"  # nothing: nobody is asked
+    WARN = "warn"
+    REQUIRE = "require"
+
+
 class Engine(StrEnum):
     """What renders an overlay."""
 
@@ -106,6 +121,9 @@ class Policy:
     object_timeout_s: float | None = None  # how long one object may take to run; None: the whole
     retry_s: float = 60.0  # how long one request is repeated while the server is busy or away
     wait: bool = True
+    rollback: Rollback = Rollback.OFF
+    binding: Binding = Binding.WARN
+    binding_identity: tuple[str, ...] = ()  # logins whose review counts; () = our own
     replace: bool = False  # immutable fields may be changed by deleting and creating anew
     adopt_from: tuple[str, ...] = ()  # tools whose objects may be taken over: "argocd", "helm" ...
     field_owners: tuple[FieldRule, ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.errors import LackingFault, ReportFault
 
 TRIES = 4
 LONGEST_WAIT_S = 30.0  # a limit that lifts later than this is a fault: a job must not sit it out
@@ -75,6 +75,8 @@ def fault(forge: str, action: str, answer: Answer, cures: Mapping[int, str]) -> 
     what = f"cannot {action}: {forge} answers {_phrase(answer.status)}"
     if answer.is_throttled:
         return ReportFault(what, f"{forge} throttles this token: run the job again later")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return LackingFault(what, cures.get(answer.status, ""))
     if answer.status in cures:
         return ReportFault(what, cures[answer.status])
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -10,19 +10,32 @@ from urllib.parse import quote
 import requests
 
 from pipeline_gitops.ci import CIContext
-from pipeline_gitops.errors import ReportFault
-from pipeline_gitops.forges import answers
+from pipeline_gitops.errors import LackingFault
+from pipeline_gitops.forges import answers, sessions
+from pipeline_gitops.forges.answers import Answer
 from pipeline_gitops.forges.sessions import Refused, Session
 from pipeline_gitops.inventories import Relation
-from pipeline_gitops.ports import CommitStatus, Limits, MergeRequest, Note, StatusState
+from pipeline_gitops.ports import (
+    Check,
+    CommitStatus,
+    Deployment,
+    Limits,
+    MergeRequest,
+    Note,
+    StatusState,
+    Surface,
+)
 from pipeline_gitops.reports import Shown
 
 _NAME = "Gitea"
 _PAGE = 50  # the most that a default server gives
 _WANTED = {
     StatusState.PENDING: "pending",
+    # What it calls running or cancelled holds up a merge request for ever.
+    StatusState.RUNNING: "pending",
     StatusState.SUCCESS: "success",
     StatusState.FAILURE: "failure",
+    StatusState.CANCELLED: "failure",
 }
 _STATES = {
     "success": StatusState.SUCCESS,
@@ -31,12 +44,17 @@ _STATES = {
     "error": StatusState.FAILURE,
     "warning": StatusState.FAILURE,
 }
+_NONE = {
+    Surface.DEPLOYMENT: LackingFault(f"{_NAME} keeps no record of deployments"),
+    Surface.CHECK: LackingFault(f"{_NAME} has no annotations"),
+}
 _SCOPES = re.compile(r"required=\[(?P<scopes>[\w:, ]+)\]")
 
 
 class Gitea:
     """Implements `ports.Forge`."""
 
+    name = _NAME
     # There is no limit of its own; much larger notes make the server use much memory.
     limits = Limits(note=262_144, description=255, context=255, url=255)
 
@@ -57,6 +75,10 @@ class Gitea:
     def close(self) -> None:
         """Closes its connections."""
         self._session.close()
+
+    def lacks(self, surface: Surface) -> LackingFault | None:
+        """There are neither deployments nor annotations."""
+        return _NONE.get(surface)
 
     def me(self) -> str:
         """The login that our token speaks for."""
@@ -109,10 +131,13 @@ class Gitea:
 
     def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
         """The newest status per context. Within a second only ids tell which that is."""
+        return tuple({one.context: one for one in reversed(self.status_history(sha))}.values())
+
+    def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
+        """Every status that was set on a commit, newest first."""
         with self._asking(f"list the statuses of commit {sha[:7]}"):
-            raws = sorted(self._pages(f"commits/{quote(sha)}/statuses"), key=lambda raw: raw["id"])
-            newest = {raw["context"]: _status(sha, raw) for raw in raws}
-            return tuple(newest.values())
+            raws = sorted(self._pages(f"commits/{quote(sha)}/statuses"), key=lambda raw: -raw["id"])
+            return tuple(_status(sha, raw) for raw in raws)
 
     def set_status(self, status: CommitStatus) -> None:
         """Sets a commit status."""
@@ -128,6 +153,14 @@ class Gitea:
                     "target_url": status.url if len(status.url) <= self.limits.url else "",
                 },
             )
+
+    def set_deployment(self, _deployment: Deployment) -> None:
+        """There are none."""
+        raise _NONE[Surface.DEPLOYMENT]
+
+    def set_check(self, _check: Check) -> None:
+        """There are none."""
+        raise _NONE[Surface.CHECK]
 
     def compare(self, base: str, head: str) -> Relation:
         """How commit *head* relates to commit *base*, by the commits that one has and the other
@@ -177,27 +210,16 @@ class Gitea:
     ) -> requests.Response:
         return self._session.request(method, url, json=body, timeout=self._timeout_s)
 
-    @contextmanager
-    def _asking(self, action: str) -> Iterator[None]:
-        try:
-            with answers.reading(_NAME, action):
-                yield
-        except Refused as refused:
-            raise self._fault(action, refused) from None
-        except requests.Timeout:
-            raise answers.timeout(_NAME, action, self._timeout_s) from None
-        except requests.exceptions.JSONDecodeError:
-            raise answers.nonsense(_NAME, action) from None
-        except requests.RequestException:
-            raise answers.unreachable(_NAME, action) from None
+    def _asking(self, action: str) -> AbstractContextManager[None]:
+        return sessions.asking(_NAME, action, self._timeout_s, self._cures)
 
-    def _fault(self, action: str, refused: Refused) -> ReportFault:
+    def _cures(self, answer: Answer) -> Mapping[int, str]:
         token = self._context.token_name or "the token"
         # It names the scopes that are missing, and repeats nothing of what was sent.
-        needs = _SCOPES.search(str(refused.answer.body or ""))
+        needs = _SCOPES.search(str(answer.body or ""))
         scopes = needs["scopes"] if needs else "write:issue, write:repository and read:user"
         own = f"create an access token with {scopes}, as secret PIPELINE_GITOPS_TOKEN"
-        cures: dict[int, str] = {
+        return {
             HTTPStatus.UNAUTHORIZED: f"{token} is expired or of another server: {own}",
             HTTPStatus.FORBIDDEN: own,
             HTTPStatus.NOT_FOUND: (
@@ -206,7 +228,6 @@ class Gitea:
             HTTPStatus.UNPROCESSABLE_ENTITY: "the text is empty or too long: see the job's report",
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the text is too long: see the job's report",
         }
-        return answers.fault(_NAME, action, refused.answer, cures)
 
 
 def _listed(raw: Any) -> list[Any]:
@@ -236,6 +257,7 @@ def _merge_request(raw: Any) -> MergeRequest:
         title=raw["title"],
         state="merged" if merged else raw["state"],
         head_sha=raw["head"]["sha"],
+        head_repository=(raw["head"].get("repo") or {}).get("full_name", ""),
         base_branch=raw["base"]["ref"],
         merge_sha=raw["merge_commit_sha"] or "" if merged else "",
         labels=tuple(label["name"] for label in raw["labels"] or ()),

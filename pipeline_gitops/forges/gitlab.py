@@ -1,43 +1,63 @@
 """GitLab, of gitlab.com or self-managed, through python-gitlab."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
 import gitlab
-import requests
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import ProjectCommit, ProjectMergeRequest
 
 from pipeline_gitops.ci import CIContext
-from pipeline_gitops.forges import answers
+from pipeline_gitops.errors import LackingFault
+from pipeline_gitops.forges import answers, sessions
 from pipeline_gitops.forges.sessions import Refused, Session
 from pipeline_gitops.inventories import Relation
-from pipeline_gitops.ports import CommitStatus, Limits, MergeRequest, Note, StatusState
+from pipeline_gitops.ports import (
+    Check,
+    CommitStatus,
+    Deployment,
+    Limits,
+    MergeRequest,
+    Note,
+    StatusState,
+    Surface,
+)
 from pipeline_gitops.reports import Shown
 
 _NAME = "GitLab"
 _PAGES: dict[str, Any] = {"iterator": True, "per_page": 100}
 _CONFLICT_PAUSE_S = 1.0
 _WANTED = {
-    # From pending a status cannot always go to success, from running it can.
-    StatusState.PENDING: "running",
+    StatusState.PENDING: "pending",
+    StatusState.RUNNING: "running",
     StatusState.SUCCESS: "success",
     StatusState.FAILURE: "failed",
+    StatusState.CANCELLED: "canceled",
 }
 _STATES = {
+    "running": StatusState.RUNNING,
     "success": StatusState.SUCCESS,
     "skipped": StatusState.SUCCESS,
     "failed": StatusState.FAILURE,
-    "canceled": StatusState.FAILURE,
+    "canceled": StatusState.CANCELLED,
 }
+_UNFINISHED = frozenset({StatusState.PENDING, StatusState.RUNNING})
+_TRANSITION = re.compile(r"Cannot transition status via :\w+ from :(?P<standing>\w+)")
+_OWN = (
+    "create a project access token with scope api, role Developer, as masked variable "
+    "PIPELINE_GITOPS_TOKEN"
+)
+_NO_CHECKS = LackingFault(f"{_NAME} has no annotations")
 _MR_STATES = {"opened": "open", "locked": "open"}
 
 
 class GitLab:
     """Implements `ports.Forge`."""
 
+    name = _NAME
     limits = Limits(note=1_000_000, description=255, context=255, url=255)
 
     def __init__(
@@ -60,11 +80,23 @@ class GitLab:
         self._pause = pause
         self._timeout_s = timeout_s
         self._cures = _cures(context)
+        self._context = context
+        self._deployments: dict[str, tuple[int, str]] = {}  # id and status, by environment
         self._login = ""
 
     def close(self) -> None:
         """Closes its connections."""
         self._session.close()
+
+    def lacks(self, surface: Surface) -> LackingFault | None:
+        """There are no annotations, but a report that the job uploads; and a job token may read
+        notes and set deployments only (https://docs.gitlab.com/ci/jobs/ci_job_token/)."""
+        if surface is Surface.CHECK:
+            return _NO_CHECKS
+        if self._context.job_token and surface is not Surface.DEPLOYMENT:
+            name = self._context.token_name or "the job's token"
+            return LackingFault(f"{name} may not write a {surface}", _OWN)
+        return None
 
     def me(self) -> str:
         """The login that our token speaks for; a job token may not ask."""
@@ -120,12 +152,19 @@ class GitLab:
         """The newest status per context, jobs of GitLab's own among them."""
         return self._statuses(sha)
 
+    def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
+        """Every status that was set on a commit, newest first, those of jobs among them."""
+        return self._listed(sha, all="true")[::-1]
+
     def _statuses(self, sha: str, **query: Any) -> tuple[CommitStatus, ...]:
+        return tuple({one.context: one for one in self._listed(sha, **query)}.values())
+
+    def _listed(self, sha: str, **query: Any) -> tuple[CommitStatus, ...]:
+        """Oldest first."""
         with self._asking(f"list the statuses of commit {sha[:7]}"):
-            found = self._commit(sha).statuses.list(**_PAGES, **query)
+            found = self._commit(sha).statuses.list(**_PAGES, query_parameters=query)
             raws = sorted((one.asdict() for one in found), key=lambda raw: int(raw["id"]))
-            newest = {raw["name"]: _status(sha, raw) for raw in raws}
-            return tuple(newest.values())
+            return tuple(_status(sha, raw) for raw in raws)
 
     def set_status(self, status: CommitStatus) -> None:
         """Sets a commit status; one that stands already is not sent, GitLab would refuse it."""
@@ -150,11 +189,76 @@ class GitLab:
                 self._commit(sha).statuses.create(send)
                 return
             except Refused as refused:
-                if "Cannot transition status" in str(refused.answer.body):
-                    return  # it is in that state already
+                standing = _TRANSITION.search(str(refused.answer.body))
+                if standing and send["state"] in (standing["standing"], "pending", "running"):
+                    return  # it is there already, or further
+                if standing and standing["standing"] == "pending" and not last:
+                    # From pending some versions let a status go to running only.
+                    self._commit(sha).statuses.create({**send, "state": "running"})
+                    continue
                 if last or refused.answer.status != HTTPStatus.CONFLICT:
                     raise
             self._pause(_CONFLICT_PAUSE_S)  # another job sets one on this pipeline; ours is not set
+
+    def set_deployment(self, deployment: Deployment) -> None:
+        """Begins or advances a deployment. The one of a job with `environment:` moves by itself."""
+        name, status = deployment.environment, _WANTED[deployment.state]
+        # One that waits cannot be recorded through the API.
+        if deployment.state is StatusState.PENDING or name == self._context.job_environment:
+            return
+        may = "role Developer, and `Allowed to deploy` where the environment is protected"
+        with self._asking(f"record the deployment to {name}", f"give the job's user {may}"):
+            known = self._deployments.get(name) or self._unfinished(deployment)
+            if known is None:
+                id = self._begun(deployment, status)
+            else:
+                id, standing = known
+                if standing != status:
+                    self._advance(id, status)
+            self._deployments[name] = (id, status)
+
+    def _begun(self, deployment: Deployment, status: str) -> int:
+        made = self._project.deployments.create(
+            {
+                "environment": deployment.environment,
+                "sha": deployment.sha,
+                "ref": self._context.branch or deployment.sha,
+                "tag": False,
+                "status": status,
+            }
+        )
+        return int(made.asdict()["id"])
+
+    def _advance(self, id: int, status: str) -> None:
+        try:
+            self._project.deployments.update(id, {"status": status})
+        except Refused as refused:
+            if refused.answer.status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT):
+                raise
+            if self._project.deployments.get(id).asdict()["status"] != status:
+                raise
+
+    def _unfinished(self, deployment: Deployment) -> tuple[int, str] | None:
+        """One of this commit that an API call began: by us, with its answer lost, or killed since.
+
+        Those of jobs have a `deployable`; GitLab lets nobody else advance them.
+        """
+        found = self._project.deployments.list(
+            environment=deployment.environment,
+            order_by="id",
+            sort="desc",
+            per_page=20,
+            get_all=False,
+        )
+        for raw in (one.asdict() for one in found):
+            ours = raw["sha"] == deployment.sha and not raw["deployable"]
+            if ours and raw["status"] in ("created", "running"):
+                return int(raw["id"]), str(raw["status"])
+        return None
+
+    def set_check(self, _check: Check) -> None:
+        """There are none."""
+        raise _NO_CHECKS
 
     def compare(self, base: str, head: str) -> Relation:
         """How commit *head* relates to commit *base*."""
@@ -183,18 +287,13 @@ class GitLab:
         return self._project.commits.get(sha, lazy=True)
 
     @contextmanager
-    def _asking(self, action: str) -> Iterator[None]:
-        try:
-            with answers.reading(_NAME, action):
+    def _asking(self, action: str, forbidden: str = "") -> Iterator[None]:
+        cures = {**self._cures, HTTPStatus.FORBIDDEN: forbidden} if forbidden else self._cures
+        with sessions.asking(_NAME, action, self._timeout_s, lambda _: cures):
+            try:
                 yield
-        except Refused as refused:
-            raise answers.fault(_NAME, action, refused.answer, self._cures) from None
-        except requests.Timeout:
-            raise answers.timeout(_NAME, action, self._timeout_s) from None
-        except requests.RequestException:
-            raise answers.unreachable(_NAME, action) from None
-        except GitlabError:  # what is left of them: a success that cannot be read
-            raise answers.nonsense(_NAME, action) from None
+            except GitlabError:  # what is left of them: a success that cannot be read
+                raise ValueError from None
 
 
 def _note(raw: Any) -> Note:
@@ -246,21 +345,17 @@ def _is_same(standing: CommitStatus, state: StatusState, send: dict[str, Any]) -
     if standing.state is not state:
         return False
     said = (standing.description, standing.url) == (send["description"], send["target_url"])
-    return said or state is StatusState.PENDING
+    return said or state in _UNFINISHED  # which it takes once only, whatever they say
 
 
 def _cures(context: CIContext) -> dict[int, str]:
     token = context.token_name or "the token"
-    own = (
-        "create a project access token with scope api, role Developer, as masked variable "
-        "PIPELINE_GITOPS_TOKEN"
-    )
-    may_not = f"a job token may not do this: {own}" if context.job_token else own
+    own = f"a job token may not do this: {_OWN}" if context.job_token else _OWN
     return {
         HTTPStatus.UNAUTHORIZED: (
-            may_not if context.job_token else f"{token} is expired or of another server: {own}"
+            own if context.job_token else f"{token} is expired or of another server: {own}"
         ),
-        HTTPStatus.FORBIDDEN: may_not,
+        HTTPStatus.FORBIDDEN: own,
         HTTPStatus.NOT_FOUND: f"check that {context.project} is right and that {token} may read it",
         HTTPStatus.BAD_REQUEST: (
             "the text is too long, or there are too many notes: see the job's own report"

@@ -1,6 +1,7 @@
 """Requests to one forge server: what is sent again, and to whom nothing is ever sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,3 +66,24 @@ def _server(url: str) -> tuple[str, str | None, int | None]:
 def _answer(response: requests.Response) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(status=response.status_code, headers=headers, body=response.text)
+
+
+@contextmanager
+def asking(
+    forge: str, action: str, timeout_s: float, cures: Callable[[Answer], Mapping[int, str]]
+) -> Iterator[None]:
+    """Turns whatever can go wrong with a request, and with reading its answer, into a ReportFault.
+
+    *cures* are the forge's own for an answer that is no success, by status.
+    """
+    try:
+        with answers.reading(forge, action):
+            yield
+    except Refused as refused:
+        raise answers.fault(forge, action, refused.answer, cures(refused.answer)) from None
+    except requests.Timeout:
+        raise answers.timeout(forge, action, timeout_s) from None
+    except requests.exceptions.JSONDecodeError:
+        raise answers.nonsense(forge, action) from None
+    except requests.RequestException:
+        raise answers.unreachable(forge, action) from None

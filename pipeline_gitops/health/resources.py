@@ -2,6 +2,7 @@
 
 from pipeline_gitops.documents import Body, at, items, mapping, text
 from pipeline_gitops.health.facts import Judged, condition, conditions
+from pipeline_gitops.manifests import group_of
 from pipeline_gitops.views import Health
 
 
@@ -64,14 +65,21 @@ def persistent_volume(body: Body) -> Judged:
 
 
 def service(body: Body) -> Judged:
-    """It is there; that a load balancer has no address yet is said, and no reason to wait.
+    """It is there; that a load balancer has no address yet is said.
 
-    Many clusters have nothing that would ever give it one; whether anything answers behind it is
-    the health of the workloads.
+    Many clusters have nothing that would ever give it one, so whoever waits does so for a while
+    only (`lacks_address`); whether anything answers behind it is the health of the workloads.
     """
     if text(body, "spec", "type") != "LoadBalancer":
         return Health.CURRENT, ""
     return Health.CURRENT, _address(body)
+
+
+def lacks_address(body: Body) -> bool:
+    """Whether it is a Service for which a load balancer has yet to be made."""
+    if text(body, "kind") != "Service" or text(body, "spec", "type") != "LoadBalancer":
+        return False
+    return text(body, "apiVersion") == "v1" and not _addresses(body)
 
 
 def ingress(body: Body) -> Judged:
@@ -80,11 +88,13 @@ def ingress(body: Body) -> Judged:
 
 
 def _address(body: Body) -> str:
-    for entry in items(body, "status", "loadBalancer", "ingress"):
-        address = text(entry, "ip") or text(entry, "hostname")
-        if address:
-            return f"its address is {address}"
-    return "it has no address yet"
+    found = _addresses(body)
+    return f"its address is {found[0]}" if found else "it has no address yet"
+
+
+def _addresses(body: Body) -> list[str]:
+    entries = items(body, "status", "loadBalancer", "ingress")
+    return [one for entry in entries if (one := text(entry, "ip") or text(entry, "hostname"))]
 
 
 def horizontal_pod_autoscaler(body: Body) -> Judged:
@@ -146,4 +156,14 @@ def generic(body: Body) -> Judged:
     ready = known.get("Ready")
     if ready and ready.status != "True":
         return Health.IN_PROGRESS, ready.said or "it is not ready"
-    return Health.CURRENT, ""
+    return Health.CURRENT, "" if ready else _untold(body)
+
+
+def _untold(body: Body) -> str:
+    """That it is there is all that is known, where somebody's controller might know more."""
+    group = group_of(text(body, "apiVersion"))
+    if "." not in group or group.endswith(".k8s.io"):
+        return ""  # a kind of Kubernetes itself, which has no status: that it is there is all
+    if not mapping(body, "status"):
+        return "it is there; it has no status, so nothing tells whether it works"
+    return "it is there; no rule reads its status, so nothing tells whether it works"

@@ -67,7 +67,7 @@ def _cut(card: CardView, redact: masks.Redactor) -> CardView:
         card,
         cause=redact(card.cause),
         events=tuple(redact(event)[:LONGEST_LINE] for event in card.events),
-        log=tuple(redact(line)[:LONGEST_LINE] for line in card.log),
+        log=tuple(line[:LONGEST_LINE] for line in redact.lines(card.log)),
     )
 
 

@@ -1,85 +1,181 @@
-"""What a finished report does at the forge: the note on the merge request, and commit statuses.
+"""What a finished report does at the forge: statuses, deployments, notes, then annotations.
 
 The deploy's result is settled before anything here runs and is never changed by it. Statuses go
 first: they are the truth per environment, the note is a view (forges throttle notes first).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pipeline_gitops import reports
-from pipeline_gitops.errors import ReportFault, Verdict
+from pipeline_gitops import ci, masks
+from pipeline_gitops.errors import Fault, LackingFault, Verdict
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.pipeline import notes, origins
-from pipeline_gitops.pipeline.notes import Section
-from pipeline_gitops.ports import Clock, CommitStatus, Forge, MergeRequest, StatusState
-from pipeline_gitops.views import Action, Result
+from pipeline_gitops.pipeline import milestones, notes, origins
+from pipeline_gitops.pipeline.milestones import Milestone, Recorder
+from pipeline_gitops.pipeline.origins import Carried
+from pipeline_gitops.ports import Annotation, Check, Clock, Commit, Forge, Surface
+from pipeline_gitops.reports import recoveries
+from pipeline_gitops.views import Action, Finding, Result, Severity
 
 INDEXED_S = 10.0  # after a merge, until the forge knows which merge request brought the commit
+MOST_ANNOTATIONS = 500  # ten requests; the report names the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a report goes. *merge_request* 0: the one that brought the commit, if any."""
+    """Where a report goes. *merge_request* 0: those that brought the commit, if any.
+
+    *brought*: by environment the commits that were deployed with this one, newest first.
+    """
 
     sha: str
     merge_request: int = 0
     subject: str = ""  # the commit's first line
-    key: str = "review"  # the note's section
+    sharing: notes.Sharing = notes.Sharing()  # of the note, with other jobs
     run_url: str = ""
-    statuses: bool = True
+    note_only: bool = False  # for the word of others: no status may come of it
+    brought: Mapping[str, Sequence[Commit]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came of one surface of the forge: delivered, or why not; or a word about it."""
+
+    surface: Surface
+    fault: Fault | None = None
+    said: str = ""
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the report was not delivered. Deployment and annotations come on top of it: that
+        the token may not write them is worth a word and no more."""
+        extra = self.surface in (Surface.DEPLOYMENT, Surface.CHECK)
+        return self.fault is not None and not (extra and isinstance(self.fault, LackingFault))
 
 
 def deliver(
+    report: Sealed,
+    address: Address,
+    stamp: notes.Stamp,
+    recorder: Recorder,
+    forge: Forge,
+    clock: Clock,
+) -> Iterator[Told]:
+    """Tells the forge, and as it goes what came of it. Raises no fault."""
+    if address.note_only:
+        yield from _notes(report, address, stamp, forge, clock)
+        return
+    recorder.end(milestone(result) for result in report.results)
+    for surface, fault in recorder.missed.items():
+        yield Told(surface=surface, fault=fault)
+    yield from _notes(report, address, stamp, forge, clock)
+    yield from _annotated(report, address, forge)
+
+
+# -- notes ---------------------------------------------------------------------------------------
+
+
+def _notes(
     report: Sealed, address: Address, stamp: notes.Stamp, forge: Forge, clock: Clock
-) -> tuple[ReportFault, ...]:
-    """Sets the statuses and writes the note. Gives what did not get through, raises nothing."""
-    faults: list[ReportFault] = []
-    if address.statuses:
-        for status in statuses(report, address, forge):
-            try:
-                forge.set_status(status)
-            except ReportFault as fault:
-                faults.append(fault)
-                break  # the others would fail for the same reason, each after its own timeout
+) -> Iterator[Told]:
     try:
-        _note(report, address, stamp, forge, clock)
-    except ReportFault as fault:
-        faults.append(fault)
-    return tuple(faults)
+        found = _merge_requests(report, address, forge, clock)
+        if not found:
+            said = (
+                f"no merge request brought {address.sha[:7]}: "
+                "its commit status and this job are the report"
+            )
+            yield Told(surface=Surface.NOTE, said=said)
+            return
+        lack = forge.lacks(Surface.NOTE)
+        if lack:
+            raise lack
+        for one in found:
+            part = masks.narrowed(report, one.environments)
+            notes.report_on(one.merge_request, part, stamp, forge, clock, address.sharing)
+    except Fault as fault:
+        yield Told(surface=Surface.NOTE, fault=fault)
 
 
-def _note(report: Sealed, address: Address, stamp: notes.Stamp, forge: Forge, clock: Clock) -> None:
-    merge_request = _merge_request(report, address, forge, clock)
-    if merge_request is None:
-        return  # a direct push: the statuses and the job summary are the report
-    body = reports.markdown(report, limit=forge.limits.note - notes.OVERHEAD)
-    section = Section(key=address.key, stamp=stamp, body=body)
-    notes.upsert(forge, merge_request, section, clock=clock)
-
-
-def _merge_request(
+def _merge_requests(
     report: Sealed, address: Address, forge: Forge, clock: Clock
-) -> MergeRequest | None:
+) -> tuple[Carried, ...]:
+    """Whom it concerns, and which environments of it; first the one that brought the commit."""
+    everything = frozenset(result.environment for result in report.results)
     if address.merge_request:
-        return forge.merge_request(address.merge_request)
+        return (Carried(forge.merge_request(address.merge_request), everything),)
     # A run that took longer has given the forge its time already.
     wait_s = max(0.0, INDEXED_S - report.seconds)
-    return origins.origin(address.sha, address.subject, forge, clock, wait_s)
+    own = origins.origin(address.sha, address.subject, forge, clock, wait_s)
+    others = origins.carried(address.brought, forge)
+    if own is None:
+        return others
+    rest = [one for one in others if one.merge_request.number != own.number]
+    return (Carried(own, everything), *rest)
 
 
-def statuses(report: Sealed, address: Address, forge: Forge) -> Iterator[CommitStatus]:
-    """One commit status per environment."""
-    limits = forge.limits
-    for result in report.results:
-        good = result.verdict is Verdict.OK
-        yield CommitStatus(
-            sha=address.sha,
-            context=f"pipeline-gitops/{result.environment}"[: limits.context],
-            state=StatusState.SUCCESS if good else StatusState.FAILURE,
-            description=_description(result)[: limits.description],
-            url=address.run_url if len(address.run_url) <= limits.url else "",
-        )
+# -- annotations -----------------------------------------------------------------------------------
+
+
+def _annotated(report: Sealed, address: Address, forge: Forge) -> Iterator[Told]:
+    """What is beside lines of source files, where the forge shows such."""
+    if forge.lacks(Surface.CHECK):
+        return
+    wanted = check(report, address)
+    if not wanted.annotations:
+        return
+    try:
+        forge.set_check(wanted)
+    except Fault as fault:
+        yield Told(surface=Surface.CHECK, fault=fault)
+    else:
+        yield Told(surface=Surface.CHECK)
+
+
+def check(report: Sealed, address: Address) -> Check:
+    """The findings that have a place, each once, errors first."""
+    found = dict.fromkeys(
+        finding for result in report.results for finding in result.findings if finding.place.file
+    )
+    ordered = sorted(found, key=lambda finding: [*Severity].index(finding.severity))
+    count = dict.fromkeys(Severity, 0)
+    for finding in ordered:
+        count[finding.severity] += 1
+    names = ", ".join(result.environment for result in report.results)
+    shown = ordered[:MOST_ANNOTATIONS]
+    return Check(
+        sha=address.sha,
+        # Not the name of a status: a branch rule that asks for that one must not find this.
+        name=f"pipeline-gitops findings: {names}"[:100],
+        title=", ".join(f"{number} {severity.value}s" for severity, number in count.items()),
+        summary=f"{len(shown)} of {len(ordered)} findings are beside their lines. "
+        "Whether they reject the manifests is told by the commit status.",
+        url=address.run_url,
+        annotations=tuple(map(_annotation, shown)),
+    )
+
+
+def _annotation(finding: Finding) -> Annotation:
+    return Annotation(
+        path=finding.place.file,
+        line=max(finding.place.line, 1),
+        severity=finding.severity,
+        title=finding.rule,
+        message=ci.told(finding),
+    )
+
+
+# -- commit statuses and deployments ---------------------------------------------------------------
+
+
+def milestone(result: Result) -> Milestone:
+    """How an environment ended. The plan's digest is what later deploys are held to."""
+    return Milestone(
+        environment=result.environment,
+        state=milestones.ended(result.verdict),
+        description=_description(result),
+        plan=result.plans[0].digest if result.plans else "",
+    )
 
 
 def _description(result: Result) -> str:
@@ -94,7 +190,8 @@ def _description(result: Result) -> str:
     if result.refusals:
         return f"refused: {result.refusals[0].message}"
     if result.rollout and result.verdict is Verdict.UNHEALTHY:
-        return f"{len(result.cards)} of {len(result.rollout.objects)} objects do not run"
+        back = f"; {recoveries.phrase(result.rollback)}" if result.rollback else ""
+        return f"{len(result.cards)} of {len(result.rollout.objects)} objects do not run{back}"
     if result.written:
         done = sum(written.state == "done" for written in result.written)
         return f"{done} of {len(result.written)} objects written"

@@ -8,14 +8,22 @@ ended: it may have been alive until its claim was taken over, so their changes a
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.inventories import Claim, Inventory, Stamp
-from pipeline_gitops.pipeline import cards, executions, reviews, rollouts, successions
+from pipeline_gitops.inventories import Inventory, Stamp
+from pipeline_gitops.pipeline import (
+    bindings,
+    cards,
+    executions,
+    reviews,
+    rollbacks,
+    rollouts,
+    successions,
+)
 from pipeline_gitops.pipeline.cards import Background
 from pipeline_gitops.pipeline.executions import Execution, Order
 from pipeline_gitops.pipeline.reviews import Prepared
@@ -24,6 +32,7 @@ from pipeline_gitops.plans import Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target
 from pipeline_gitops.views import (
     FaultView,
+    LeftView,
     Refusal,
     Result,
     WrittenView,
@@ -46,62 +55,152 @@ def deploy(
 
     *compare* asks the forge how two commits relate, where the clone cannot tell.
     """
+    return run(
+        order, target, repository=repository, clock=clock, journal=journal, compare=compare
+    ).result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a deploy ended, and what it takes to go back from there.
+
+    *inventory*: as it was found last, before its own claim. *epoch*: from which on others came.
+    """
+
+    result: Result
+    inventory: Inventory | None = None
+    epoch: int = 0
+    held: str = ""  # the revision that it holds
+    left: tuple[LeftView, ...] = ()  # what a rollback of its own accord does not touch
+
+
+def run(
+    order: Order,
+    target: Target,
+    *,
+    repository: Repository,
+    clock: Clock,
+    journal: Journal,
+    compare: Compare = successions.unknown,
+) -> Ended:
+    """The same, with what follows from it."""
     result = replace(reviews.checked(order.prepared), target=target.name)
     if order.prepared.rejected:
-        return result
+        return Ended(result=result)
     ancestry = Ancestry(repository, compare)
     try:
-        return _deploy(order, target, result, ancestry, clock, journal)
+        return _Deploy(order, target, result, ancestry, clock, journal).ended()
     except Fault as fault:
-        return reviews.failed(result, fault)
+        return Ended(result=reviews.failed(result, fault))
 
 
-def _deploy(
-    order: Order, target: Target, plain: Result, ancestry: Ancestry, clock: Clock, journal: Journal
-) -> Result:
-    started = clock.now()
-    shown: Plan | None = None
-    mine: tuple[int, Claim] | None = None  # our last claim, by its number
-    unsettled: frozenset[ObjectId] = frozenset()  # what deploys that never ended may have written
-    written: tuple[Outcome, ...] = ()
-    result = plain
-    for _ in range(ATTEMPTS):
-        # First of all, whatever happened: somebody newer may have come.
-        inventory = target.inventory()
-        succession = successions.decide(inventory, order, ancestry)
-        newer = succession.superseded_by or _twin(inventory, order, mine)
+class _Deploy:
+    """One deploy, in as many attempts as it takes."""
+
+    def __init__(
+        self,
+        order: Order,
+        target: Target,
+        plain: Result,
+        ancestry: Ancestry,
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        self._order = order
+        self._target = target
+        self._plain = plain
+        self._ancestry = ancestry
+        self._clock = clock
+        self._journal = journal
+        self._started = clock.now()
+        self._shown: Plan | None = None
+        self._mine: Inventory | None = None  # as we claimed it last
+        self._unsettled: frozenset[ObjectId] = frozenset()  # deploys that never ended wrote it
+        self._epoch = 0  # of our last claim
+        self._written: tuple[Outcome, ...] = ()
+        self._left: tuple[LeftView, ...] = ()
+        self._result = plain
+
+    def ended(self) -> Ended:
+        for _ in range(ATTEMPTS):
+            # First of all, whatever happened: somebody newer may have come.
+            inventory = self._target.inventory()
+            result = self._stopped(inventory) or self._planned(inventory)
+            if result:
+                return Ended(
+                    result=result,
+                    inventory=inventory,
+                    epoch=self._epoch or inventory.epoch,
+                    held=self._order.held if self._epoch else inventory.held,
+                    left=self._left,
+                )
+        return Ended(result=self._refused((_moving(self._target.name),)))
+
+    def _stopped(self, inventory: Inventory) -> Result | None:
+        """What stands against a deploy as such, whatever it would change."""
+        succession = successions.decide(inventory, self._order, self._ancestry)
+        newer = succession.superseded_by or _overtaken(inventory, self._order, self._mine)
         if newer:
-            return _superseded(result, order, newer, written)
+            return _superseded(self._result, self._order, newer, self._written)
         if succession.refusal:
-            return _refused(result, (succession.refusal,), written)
-        order = succession.order
-        if inventory.claim and (inventory.epoch, inventory.claim) != mine:
-            unsettled |= inventory.claim.all
-        plan, survey = reviews.against_target(order.prepared, target, journal, inventory)
-        plan = plans.without_run(plan, order.ran)
-        shown = plans.reshown(shown, plan, unsettled) if shown else plan
-        refusals = _refusals(order, plan, survey, shown)
-        result = _shown(plain, shown, target.name, order.prepared)
+            return self._refused((succession.refusal,))
+        self._order = succession.order
+        return None
+
+    def _planned(self, inventory: Inventory) -> Result | None:
+        """What comes of this attempt; None where the target moved: look again."""
+        if inventory.claim and not _is_mine(inventory, self._mine):
+            self._unsettled |= inventory.claim.all
+        plan, survey = self._plan(inventory)
+        self._shown = plans.reshown(self._shown, plan, self._unsettled) if self._shown else plan
+        held = bindings.bind(plan, self._order.prepared.environment, self._order.look)
+        refusals = (*_refusals(self._order, plan, survey, self._shown), *held.refusals)
+        before = inventories.previous(inventory, self._order.stamp.revision)
+        plain = replace(self._plain, previous=before)
+        shown = _shown(plain, self._shown, self._target, self._order.prepared)
+        self._result = bindings.bound(shown, held)
         if refusals:
-            return _refused(result, refusals, written)
-        journal.say(_announcement(plan, target.name))
-        mine = inventory.epoch + 1, inventories.claim_on(inventory, order.stamp, plan.ids)
+            return self._refused(refusals)
+        self._journal.say(_announcement(plan, self._target.name))
+        return self._carried_out(plan, survey)
+
+    def _plan(self, inventory: Inventory) -> tuple[Plan, Survey]:
+        prepared = self._order.prepared
+        plan, survey = reviews.against_target(prepared, self._target, self._journal, inventory)
+        plan = plans.without_run(plan, self._order.ran)
+        if self._order.course.automatic:
+            plan, self._left = rollbacks.limited(plan, inventory)
+        return plan, survey
+
+    def _carried_out(self, plan: Plan, survey: Survey) -> Result | None:
+        order, target = self._order, self._target
+        self._mine = executions.claimed(order, plan, survey.inventory)
         try:
-            execution = executions.execute(order, target, plan, survey, clock, journal)
+            execution = self._executed(plan, survey)
         except Stale:
-            journal.say(f"{target.name} moved meanwhile, looking again")
-            continue
-        written = (*written, *execution.outcomes)
-        order = _after(order, written)
+            self._journal.say(f"{target.name} moved meanwhile, looking again")
+            return None
+        self._written = (*self._written, *execution.outcomes)
+        self._epoch = execution.epoch
+        self._order = _after(order, self._written)
         if execution.stale or any(one.state is State.STALE for one in execution.outcomes):
-            journal.say("an object changed meanwhile, looking again")
-            continue
-        newer = _newer(order, target, ancestry, execution)
+            self._journal.say("an object changed meanwhile, looking again")
+            return None
+        newer = _newer(order, target, self._ancestry, execution)
         if newer:
-            return _superseded(result, order, newer, written)
-        result = _finished(_holding(result, order), execution, written)
-        return _explained(result, target, execution, order, started, journal)
-    return _refused(result, (_moving(target.name),), written)
+            return _superseded(self._result, order, newer, self._written)
+        result = _finished(_holding(self._result, order), execution, self._written)
+        return _explained(result, target, execution, order, self._started, self._journal)
+
+    def _executed(self, plan: Plan, survey: Survey) -> Execution:
+        order = self._order
+        if self._left:
+            kept = rollbacks.watched(order.prepared.set, self._left)
+            order = replace(order, prepared=replace(order.prepared, set=kept))
+        return executions.execute(order, self._target, plan, survey, self._clock, self._journal)
+
+    def _refused(self, refusals: tuple[Refusal, ...]) -> Result:
+        return _refused(self._result, refusals, self._written)
 
 
 def _after(order: Order, written: Sequence[Outcome]) -> Order:
@@ -125,10 +224,21 @@ def _newer(order: Order, target: Target, ancestry: Ancestry, execution: Executio
     return successions.decide(target.inventory(), order, ancestry).superseded_by
 
 
-def _twin(inventory: Inventory, order: Order, mine: tuple[int, Claim] | None) -> Stamp | None:
-    """Another run of the same commit that came after us: two would take over from each other."""
+def _is_mine(inventory: Inventory, mine: Inventory | None) -> bool:
+    return mine is not None and (inventory.epoch, inventory.claim) == (mine.epoch, mine.claim)
+
+
+def _overtaken(inventory: Inventory, order: Order, mine: Inventory | None) -> Stamp | None:
+    """Who came after us and is not newer: two runs of a commit would take over from each other.
+
+    A rollback that nobody asked for gives way to everybody: it was meant for what failed.
+    """
+    if _is_mine(inventory, mine):
+        return None
+    if order.course.automatic:
+        return inventory.newest if inventory.epoch != order.course.since else None
     claim = inventory.claim
-    if claim is None or mine is None or (inventory.epoch, claim) == mine:
+    if claim is None or mine is None:
         return None
     return claim.stamp if claim.stamp.revision == order.stamp.revision else None
 
@@ -138,6 +248,8 @@ def _superseded(result: Result, order: Order, newer: Stamp, written: Sequence[Ou
     notice = f"{newer.revision[:7]} is newer and already deployed; this commit {ended}"
     if newer.revision == order.stamp.revision:
         notice = "another run of this commit has taken over: how that one ends is what counts"
+    if order.course.automatic:
+        notice = f"a deploy of {newer.revision[:7]} came in between: nothing is rolled back over it"
     return replace(
         result,
         notices=(notice,),
@@ -165,10 +277,11 @@ def _refusals(order: Order, plan: Plan, survey: Survey, shown: Plan) -> tuple[Re
     return (*found, *beyond)
 
 
-def _shown(result: Result, plan: Plan, compared: str, prepared: Prepared) -> Result:
+def _shown(result: Result, plan: Plan, target: Target, prepared: Prepared) -> Result:
+    course = reviews.order_of(plan, prepared, target)
     return replace(
         result,
-        plans=(reviews.view(plan, compared, prepared.places),),
+        plans=(reviews.view(plan, target.name, prepared.places, course),),
         dangers=reviews.dangers(plan),
         notices=(*result.notices, *reviews.plan_notices(plan)),
     )

@@ -68,15 +68,27 @@ class _Trouble:
 
 
 class Diagnoses:
-    """Keeps how long trouble lasts. Times are the clock's elapsed seconds."""
+    """Keeps how long trouble lasts. Times are the clock's elapsed seconds.
 
-    def __init__(self, runtime: Runtime, expected: Expectations, *, since: datetime) -> None:
+    *before*: whoever looked at the same objects until now; what lasted goes on lasting.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        expected: Expectations,
+        *,
+        since: datetime,
+        before: "Diagnoses | None" = None,
+    ) -> None:
         self._runtime = runtime
         self._expected = expected
         self._since = since
         self._troubles: dict[ObjectId, _Trouble] = {}
         self._due: float | None = None
         self._known: Mapping[ObjectId, Cause] = {}
+        if before is not None:
+            self._troubles, self._due, self._known = before._troubles, before._due, before._known
 
     @property
     def known(self) -> Mapping[ObjectId, Cause]:

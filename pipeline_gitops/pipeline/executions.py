@@ -15,6 +15,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Receipt, Stamp
 from pipeline_gitops.manifests import vanishes
 from pipeline_gitops.pipeline import cards, rollouts
+from pipeline_gitops.pipeline.bindings import Look
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.pipeline.waits import Waits
 from pipeline_gitops.plans import (
@@ -42,6 +43,12 @@ class Course:
     allow_diverged: bool = False  # also where nothing tells which deploy is newer
     release: bool = False  # also what a rollback holds
     rollback: bool = False  # backwards, and hold what is left
+    since: int = 0  # of a rollback that nobody asked for: the epoch of the deploy that failed
+
+    @property
+    def automatic(self) -> bool:
+        """Whether a failed deploy began it: only what changed since the last good one is undone."""
+        return self.since > 0
 
 
 FORWARDS = Course()
@@ -59,6 +66,8 @@ class Order:
     course: Course = FORWARDS
     leaving: str = ""  # the revision that a rollback found
     held: str = ""  # the revision that is held from this deploy on
+    look: Look | None = field(default=None, repr=False)  # what was reviewed; None: not held to it
+    committed: bool = True  # the commit is all of it: what runs now can be made of it again
     ran: Mapping[ObjectId, bool] = field(default_factory=dict)  # hooks so far; whether still there
     touched: frozenset[ObjectId] = frozenset()  # what earlier attempts of this deploy have written
 
@@ -72,6 +81,7 @@ class Execution:
     fault: Fault | None = None
     stale: bool = False  # all is written, but the target moved before it was recorded
     owes: bool = False  # something did not run that hooks wait for: they still have to run
+    epoch: int = 0  # of its claim; 0 = it needed none
     cards: tuple[CardView, ...] = ()  # of hooks that were deleted since they failed
 
 
@@ -82,14 +92,18 @@ def execute(
     if not plan.changes and _is_recorded(survey, order):
         # Whether it runs is still a question: green means running.
         waits = _waits(order, target, survey, plan, clock, journal)
-        return Execution(rollout=waits.rollout(()) if order.wait else None)
-    claimed = inventories.claimed(survey.inventory, order.stamp, plan.ids, held=order.held)
-    with target.claim(claimed) as writing:
+        rollout = waits.rollout(()) if order.wait else None
+        if not _is_good(order, rollout) or survey.inventory.good == order.stamp:
+            return Execution(rollout=rollout)
+        # It was not well when it was written, and is now: that is worth two writes.
+    claim = claimed(order, plan, survey.inventory)
+    with target.claim(claim) as writing:
         execution = _Run(order, target, plan, survey, writing, clock, journal).execution()
+        execution = replace(execution, epoch=claim.epoch)
         if execution.fault or execution.owes or not all_done(execution.outcomes):
             return execution  # the claim stays: it names everything that may have been written
         try:
-            writing.settle(_settled(claimed, order, plan, survey, execution))
+            writing.settle(_settled(claim, order, plan, survey, execution))
         except (Fault, Stale) as error:
             if target.runtime is None:
                 raise  # a branch is pushed when it settles, so nothing is written yet
@@ -97,6 +111,23 @@ def execute(
                 return replace(execution, stale=True)
             return replace(execution, fault=error)
     return execution
+
+
+def claimed(order: Order, plan: Plan, inventory: Inventory) -> Inventory:
+    """The inventory as this order claims it."""
+    return inventories.claimed(
+        inventory,
+        order.stamp,
+        plan.ids,
+        held=order.held,
+        created=[change.id for change in plan.changes if change.action is Action.CREATE],
+        automatic=order.course.automatic,
+    )
+
+
+def _is_good(order: Order, rollout: RolloutView | None) -> bool:
+    """Whether a later deploy can go back to this one: all of it ran, and a commit has all of it."""
+    return order.committed and rollout is not None and rollouts.healthy(rollout)
 
 
 def _is_recorded(survey: Survey, order: Order) -> bool:
@@ -341,6 +372,8 @@ def _settled(
         order.stamp,
         receipts=_receipts(order, survey, execution),
         gone=frozenset(deleted | untried) | survey.gone,
+        good=_is_good(order, execution.rollout),
+        finished=frozenset(id for id in _complete(survey, execution) if _vanishes(order, id)),
     )
 
 
@@ -351,12 +384,17 @@ def _receipts(order: Order, survey: Survey, execution: Execution) -> Mapping[Obj
     """
     written = {outcome.id: outcome.receipt for outcome in execution.outcomes}
     receipts = {**dict(survey.receipts), **written}
-    views = execution.rollout.objects if execution.rollout else ()
-    complete = {view.id for view in views if view.health is Health.CURRENT} | survey.completed
+    complete = _complete(survey, execution)
     return {
         id: receipt if id in complete or not _vanishes(order, id) else Receipt("")
         for id, receipt in receipts.items()
     }
+
+
+def _complete(survey: Survey, execution: Execution) -> frozenset[ObjectId]:
+    """What was seen to be well, or was complete before."""
+    views = execution.rollout.objects if execution.rollout else ()
+    return survey.completed | {view.id for view in views if view.health is Health.CURRENT}
 
 
 def _vanishes(order: Order, id: ObjectId) -> bool:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from pipeline_gitops import health
 from pipeline_gitops.documents import Body, at, bodies, text
-from pipeline_gitops.health import rewrites, steadiness
+from pipeline_gitops.health import resources, rewrites, steadiness
 from pipeline_gitops.health.causes import Cause
 from pipeline_gitops.health.patience import Patience
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.manifests import vanishes
 from pipeline_gitops.plans import Change, Outcome
 from pipeline_gitops.ports import Snapshot
 from pipeline_gitops.views import Health, HealthView
@@ -34,12 +35,14 @@ class Expectations:
     """What objects have to do to count as well, and how long that may take.
 
     *limits*: how many seconds one object may take, where that is less than all. *vanishing*: what
-    Kubernetes deletes once it is finished. *changed*: what has to stay well for *stability_s*.
-    *wanted*: objects of the same deploy, to tell what a misspelt reference meant.
+    Kubernetes deletes once it is finished; *finished*: of what an earlier deploy saw that it was.
+    *changed*: what has to stay well for *stability_s*. *wanted*: objects of the same deploy, to
+    tell what a misspelt reference meant.
     """
 
     limits: Mapping[ObjectId, float] = field(default_factory=dict)
     vanishing: frozenset[ObjectId] = frozenset()
+    finished: frozenset[ObjectId] = frozenset()
     changed: frozenset[ObjectId] = frozenset()
     written: Mapping[ObjectId, Written] = field(default_factory=dict)
     stability_s: float = 0.0
@@ -57,19 +60,27 @@ NOTHING_SPECIAL = Expectations()
 
 
 class Looks:
-    """One look after the other. *began*: seconds after the deploy's first wait."""
+    """One look after the other.
+
+    *began*: seconds after the deploy's first wait. *last*: objects as somebody saw them before.
+    """
 
     def __init__(
-        self, ids: Iterable[ObjectId], expected: Expectations, *, began: float = 0.0
+        self,
+        ids: Iterable[ObjectId],
+        expected: Expectations,
+        *,
+        began: float = 0.0,
+        last: Mapping[ObjectId, Body] | None = None,
     ) -> None:
         self._ids = sorted(ids)
         self._expected = expected
         self._began = began
         self._seen: dict[ObjectId, HealthView] = {}
-        self._told: dict[ObjectId, tuple[Health, str]] = {}
-        self._last: dict[ObjectId, Body] = {}
+        self._last: dict[ObjectId, Body] = dict(last or {})
         self._given_up: dict[ObjectId, HealthView] = {}
         self._since: dict[tuple[ObjectId, Health], float] = {}  # of a word that may not last
+        self._explained: frozenset[ObjectId] = frozenset()
 
     @property
     def views(self) -> tuple[HealthView, ...]:
@@ -81,9 +92,17 @@ class Looks:
         """What is not settled yet."""
         return tuple(view for view in self.views if view.health not in SETTLED)
 
+    @property
+    def live(self) -> Mapping[ObjectId, Body]:
+        """Every object as it was seen last, those that are gone included."""
+        return self._last
+
+    def explained(self, ids: Iterable[ObjectId]) -> None:
+        """Says which objects somebody knows the trouble of: they do not just take their time."""
+        self._explained = frozenset(ids)
+
     def take(self, snapshot: Snapshot, seconds: float) -> None:
         """Takes a look, that many seconds after the first."""
-        first = not self._seen
         for id in self._ids:
             view = self._bounded(self._judged(id, snapshot.get(id), seconds), seconds)
             before = self._seen.get(id)
@@ -92,16 +111,6 @@ class Looks:
             else:
                 view = replace(view, started=before.started, seconds=before.seconds)
             self._seen[id] = view
-            if first and view.health is Health.CURRENT:
-                self._told[id] = (view.health, view.sentence)  # nothing new: it ran before
-
-    def news(self) -> list[HealthView]:
-        """What is worth telling since it was asked last."""
-        fresh = [
-            view for view in self.views if self._told.get(view.id) != (view.health, view.sentence)
-        ]
-        self._told.update({view.id: (view.health, view.sentence) for view in fresh})
-        return fresh
 
     def ailing(self) -> Mapping[ObjectId, Body]:
         """Live objects that are not well yet, and whose controllers have seen their version.
@@ -125,15 +134,27 @@ class Looks:
     # -- one object --------------------------------------------------------------------------------
 
     def _judged(self, id: ObjectId, body: Body | None, seconds: float) -> HealthView:
-        if body is None and id in self._expected.vanishing:
-            word, sentence = _vanished(self._last.get(id))
+        if body is None and self._vanishes(id):
+            last = self._last.get(id)
+            word, sentence = _FINISHED if last is None and self._finished(id) else _vanished(last)
             return HealthView(id=id, health=word, sentence=sentence)
         word, sentence = health.assess(body, self._expected.rules)
         if body is not None:
             self._last[id] = body
             word, sentence = self._compared(id, body, (word, sentence))
+            word, sentence = self._addressed(id, body, (word, sentence), seconds)
             word, sentence = self._lasting(id, body, (word, sentence), seconds)
         return HealthView(id=id, health=word, sentence=sentence)
+
+    def _vanishes(self, id: ObjectId) -> bool:
+        last = self._last.get(id)
+        expected = self._expected
+        return (
+            id in expected.vanishing or self._finished(id) or (last is not None and vanishes(last))
+        )
+
+    def _finished(self, id: ObjectId) -> bool:
+        return id in self._expected.finished
 
     def _compared(self, id: ObjectId, body: Body, judged: health.Judged) -> health.Judged:
         """The word, as far as it is about what this deploy wrote."""
@@ -154,6 +175,33 @@ class Looks:
             Health.FAILED,
             f"{who} has changed {path} since: what runs is not what was deployed",
         )
+
+    def _addressed(
+        self, id: ObjectId, body: Body, judged: health.Judged, seconds: float
+    ) -> health.Judged:
+        """The word of a load balancer that this deploy made: it gets the patience to get ready.
+
+        One that had no address before the deploy will not get one from it.
+        """
+        is_new = id in self._expected.changed and self._is_new_balancer(id)
+        if judged[0] is not Health.CURRENT or not is_new or not resources.lacks_address(body):
+            return judged
+        if self._expected.rules.rule_for("", "Service") is not None:
+            return judged  # its user decides what it is to be waited for
+        patience = self._expected.patience_with(id).seconds
+        if seconds < patience or id in self._explained:
+            return Health.IN_PROGRESS, "it has no address yet"
+        return (
+            Health.CURRENT,
+            f"it got no address within {patience:g} s: maybe nothing in the cluster gives it one",
+        )
+
+    def _is_new_balancer(self, id: ObjectId) -> bool:
+        written = self._expected.written.get(id)
+        if written is None:
+            return False
+        before = written.change.sight.before
+        return before is None or text(before, "spec", "type") != "LoadBalancer"
 
     def _lasting(
         self, id: ObjectId, body: Body, judged: health.Judged, seconds: float
@@ -201,13 +249,16 @@ class Looks:
         return self._given_up[view.id]
 
 
+_FINISHED: health.Judged = (Health.CURRENT, "it was complete, and its TTL deleted it")
+
+
 def _vanished(last: Body | None) -> health.Judged:
     """What became of a Job that is gone, by how it was seen last.
 
     Its TTL deletes it whether it succeeded or not, so that it is gone says nothing.
     """
     if last is not None and _has_completed(last):
-        return Health.CURRENT, "the job was complete, and its TTL deleted it"
+        return _FINISHED
     return Health.FAILED, (
         "it is gone, and was not seen to complete: let ttlSecondsAfterFinished be longer"
     )

@@ -1,13 +1,13 @@
 """One note per merge request, written by any number of jobs without a lock.
 
 Forges have no conditional edit, so writers settle it among themselves: everyone writes the union of
-what it read and its own section into the note with the lowest id, waits until nobody who read
-before that can still be writing, and looks whether its section is there. No section is lost as long
-as reading, deciding and writing take less than that wait.
+what it read and its own sections into the note with the lowest id, waits until nobody who read
+before that can still be writing, and looks whether its sections are there. No section is lost as
+long as reading, deciding and writing take less than that wait.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.masks import Sealed
 from pipeline_gitops.ports import Clock, Forge, MergeRequest, Note
 from pipeline_gitops.reports import Shown, notes
-from pipeline_gitops.reports.notes import OVERHEAD, Section, Stamp
+from pipeline_gitops.reports.notes import Section, Stamp
 
-__all__ = ["OVERHEAD", "NotePosted", "Posting", "Section", "Stamp", "upsert"]
+__all__ = ["NotePosted", "Posting", "Section", "Sharing", "Stamp", "report_on", "upsert"]
 
 BOUND_S = 45.0  # a note that is fought over for longer is given up
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 2.0, 5.0
@@ -31,37 +32,84 @@ _T = TypeVar("_T")
 
 
 class Posting(StrEnum):
-    """What came of posting a section."""
+    """What came of posting sections."""
 
     CREATED = "created"
     EDITED = "edited"
     UNCHANGED = "unchanged"  # it stood there already
-    OUTDATED = "outdated"  # a newer report of the same key stands there
+    OUTDATED = "outdated"  # newer reports of the same keys stand there
+    UNNEEDED = "unneeded"  # nothing changes, and there is no note that says otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class NotePosted:
-    """Where a section is, and how it came there."""
+    """Where sections are, and how they came there. *id* "": there is no note."""
 
     id: str
     how: Posting
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """Who shares the note. 0 and () where nobody knows.
+
+    *environments*: how many the configuration has: the note's room is divided by that. *legs*:
+    those that jobs of this pipeline report on, in the order of the configuration.
+    """
+
+    environments: int = 0
+    legs: tuple[str, ...] = ()
+
+    def writers(self, mine: Collection[str]) -> int:
+        """How many jobs may write at the same time, one environment each but for *mine*."""
+        return 1 + len(set(self.legs) - set(mine))
+
+    def rank(self, mine: Collection[str]) -> int:
+        """Our number among them, from 0."""
+        return next((number for number, leg in enumerate(self.legs) if leg in mine), 0)
+
+
+def report_on(
+    merge_request: MergeRequest,
+    report: Sealed,
+    stamp: Stamp,
+    forge: Forge,
+    clock: Clock,
+    sharing: Sharing,
+) -> NotePosted:
+    """Puts a report into the note, a section per environment. Raises ReportFault."""
+    made = notes.sections_of(
+        report, stamp, limit=forge.limits.note, environments=sharing.environments
+    )
+    mine = [section.key for section in made]
+    return upsert(
+        forge,
+        merge_request,
+        made,
+        clock=clock,
+        writers=sharing.writers(mine),
+        rank=sharing.rank(mine),
+        quiet=notes.is_quiet(report),
+    )
+
+
 def upsert(
     forge: Forge,
     merge_request: MergeRequest,
-    section: Section,
+    sections: Sequence[Section],
     *,
     clock: Clock,
     writers: int = 1,
     rank: int = 0,
+    quiet: bool = False,
 ) -> NotePosted:
-    """Puts the section into the one note of ours on the merge request.
+    """Puts the sections, one at least, into the one note of ours on the merge request.
 
     *writers* is the number of jobs that may do so at the same time, and *rank* our number among
-    them, from 0: the first one creates the note. Raises ReportFault; no deploy fails for that.
+    them, from 0: the first one creates the note. *quiet*: they are no reason to create one. Raises
+    ReportFault; no deploy fails for that.
     """
-    return _Writer(forge, merge_request, section, clock, writers, rank).write()
+    return _Writer(forge, merge_request, sections, clock, writers, rank, quiet=quiet).write()
 
 
 class _Writer:
@@ -71,14 +119,18 @@ class _Writer:
         self,
         forge: Forge,
         merge_request: MergeRequest,
-        section: Section,
+        sections: Sequence[Section],
         clock: Clock,
         writers: int,
         rank: int,
+        *,
+        quiet: bool,
     ) -> None:
         self._forge = forge
         self._merge_request = merge_request
-        self._mine = section
+        self._mine = notes.union(sections)
+        self._name = " ".join(f"{one.key}@{one.stamp}" for one in sections)
+        self._quiet = quiet
         self._clock = clock
         self._alone = writers <= 1
         self._rank = min(rank, _LONGEST_RANK)
@@ -95,12 +147,14 @@ class _Writer:
         while True:
             ours = self._ours()
             if not ours and not self._writes:
+                if self._quiet:
+                    return NotePosted("", Posting.UNNEEDED)
                 ours = self._await_first()
             union = _union(ours)
-            held = union.get(self._mine.key)
-            if held and held.stamp > self._mine.stamp:
+            self._give_way(union)
+            if not self._mine:
                 return NotePosted(ours[0].id, Posting.OUTDATED)
-            wanted = {**union, self._mine.key: self._mine}
+            wanted = {**union, **self._mine}
             if not ours or _union(ours[:1]) != wanted:
                 how = Posting.EDITED if ours else Posting.CREATED
                 ours = self._put(ours, wanted)
@@ -119,6 +173,11 @@ class _Writer:
         ours = [note for note in found if note.author == self._me and notes.is_marked(note.body)]
         return tuple(sorted(ours, key=lambda note: (len(note.id), note.id)))
 
+    def _give_way(self, union: Mapping[str, Section]) -> None:
+        """Leaves to newer reports what they have said."""
+        for key in [key for key, one in self._mine.items() if _is_newer(union.get(key), one)]:
+            del self._mine[key]
+
     def _await_first(self) -> tuple[Note, ...]:
         """Leaves the creation to a lower rank: a second note is a second notification."""
         ours: tuple[Note, ...] = ()
@@ -135,8 +194,9 @@ class _Writer:
         body = notes.compose(
             wanted,
             limit=self._forge.limits.note,
-            keep=self._mine.key,
+            keep=self._mine,
             nonce="" if self._alone else self._nonce(),
+            head=self._merge_request.head_sha,
         )
         if not ours:
             return self._create(body)
@@ -162,12 +222,12 @@ class _Writer:
         return (created,)
 
     def _settled(self) -> tuple[Note, ...]:
-        """Our notes once our section stands for good; () when somebody overwrote it."""
+        """Our notes once our sections stand for good; () when somebody overwrote one."""
         seen = self._nonce()
         while True:
             self._clock.sleep(self._wait_s())
             ours = self._ours()
-            if not ours or _union(ours[:1]).get(self._mine.key) != self._mine:
+            if not ours or not self._mine.items() <= _union(ours[:1]).items():
                 self._clock.sleep(self._jitter_s())
                 return ()
             last = notes.nonce(ours[0].body)
@@ -217,9 +277,9 @@ class _Writer:
     # -- parts -------------------------------------------------------------------------------------
 
     def _nonce(self) -> str:
-        """Known to nobody else: our key and stamp, and how often we have written."""
-        name = f"{self._mine.key}@{self._mine.stamp}"
-        return f"{self._writes}.{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        """Known to nobody else: our keys and stamps, and how often we have written."""
+        name = self._name.encode("utf-8", "surrogatepass")
+        return f"{self._writes}.{hashlib.sha256(name).hexdigest()[:16]}"
 
     def _timed(self, request: Callable[[], _T]) -> _T:
         started = self._clock.elapsed()
@@ -231,3 +291,7 @@ class _Writer:
 
 def _union(found: Sequence[Note]) -> dict[str, Section]:
     return notes.union(section for note in found for section in notes.sections(note.body))
+
+
+def _is_newer(held: Section | None, mine: Section) -> bool:
+    return held is not None and held.stamp > mine.stamp

@@ -6,12 +6,24 @@ which counts only if that merge request's head is part of the commit's history.
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.inventories import Relation
-from pipeline_gitops.ports import Clock, Forge, MergeRequest
+from pipeline_gitops.ports import Clock, Commit, Forge, MergeRequest
 
 PAUSE_S = 2.0
+MOST_CARRIED = 10  # merge requests that are told of one deploy
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A merge request, and the environments that it came to."""
+
+    merge_request: MergeRequest
+    environments: frozenset[str]
+
 
 # "Add a cache (#12)", "Merge pull request #12 from ...", "Add a cache (!12)"
 _NUMBERED = re.compile(r"\((?:#|!)(\d{1,9})\)\s*$|^Merge (?:pull|merge) request [#!](\d{1,9})\b")
@@ -27,13 +39,38 @@ def origin(
     """
     until = clock.elapsed() + wait_s
     while True:
-        merged = [one for one in forge.merge_requests_of(sha) if one.state == "merged"]
-        if merged:
-            return next((one for one in merged if one.merge_sha == sha), merged[0])
-        named = _named(sha, subject, forge)
-        if named is not None or clock.elapsed() + PAUSE_S > until:
-            return named
+        known = _known(sha, subject, forge)
+        if known is not None or clock.elapsed() + PAUSE_S > until:
+            return known
         clock.sleep(PAUSE_S)
+
+
+def carried(brought: Mapping[str, Sequence[Commit]], forge: Forge) -> tuple[Carried, ...]:
+    """Merge requests that came with a deploy, and the environments that each came to.
+
+    *brought*: by environment the commits since its last deploy, newest first. A merge queue brings
+    several at once, and so does a deploy whose predecessors were superseded. At most ten are told.
+    """
+    known: dict[str, MergeRequest | None] = {}
+    found: dict[int, Carried] = {}
+    for environment, commits in brought.items():
+        for commit in commits:
+            if commit.sha not in known:
+                if len(found) == MOST_CARRIED:
+                    break
+                known[commit.sha] = _known(commit.sha, commit.subject, forge)
+            one = known[commit.sha]
+            if one is not None:
+                others = found[one.number].environments if one.number in found else frozenset()
+                found[one.number] = Carried(one, others | {environment})
+    return tuple(found.values())
+
+
+def _known(sha: str, subject: str, forge: Forge) -> MergeRequest | None:
+    merged = [one for one in forge.merge_requests_of(sha) if one.state == "merged"]
+    if merged:
+        return next((one for one in merged if one.merge_sha == sha), merged[0])
+    return _named(sha, subject, forge)
 
 
 def _named(sha: str, subject: str, forge: Forge) -> MergeRequest | None:

@@ -15,6 +15,7 @@ from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.inventories import Inventory, Owner
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
+from pipeline_gitops.pipeline import renames
 from pipeline_gitops.plans import Confirmation, FieldOwner, Plan, Sight, Survey
 from pipeline_gitops.ports import Journal, ReadTarget, Render, Tree
 from pipeline_gitops.views import (
@@ -22,6 +23,7 @@ from pipeline_gitops.views import (
     ChangeView,
     FaultView,
     Finding,
+    OrderView,
     PlanView,
     Refusal,
     Result,
@@ -163,28 +165,59 @@ def against_target(
     return (plans.with_hooks(plan, survey) if target.runtime else plan), survey
 
 
-def view(plan: Plan, compared: str, places: Mapping[ObjectId, Place]) -> PlanView:
+def view(
+    plan: Plan,
+    compared: str,
+    places: Mapping[ObjectId, Place],
+    order: OrderView | None = None,
+) -> PlanView:
     """The plan as people see it."""
+    renamed = renames.renamed(plan.changes)
+    told = {old.id for old in renamed.values()}
     return PlanView(
         compared=compared,
-        changes=tuple(_change_view(change, places) for change in plan.changes),
+        changes=tuple(
+            _change_view(change, places, renamed.get(change.id))
+            for change in plan.changes
+            if change.id not in told
+        ),
         unchanged=len(plan.unchanged),
-        digest=plans.digest(plan),
+        order=order,
     )
 
 
-def _change_view(change: plans.Change, places: Mapping[ObjectId, Place]) -> ChangeView:
+def _named(shown: PlanView, plan: Plan, prepared: Prepared, commit: str) -> PlanView:
+    """The view with digests, so that a deploy can be held to what was shown on *commit*."""
+    if not commit:
+        return shown
+    salt = plans.salt(prepared.environment.name, commit)
+    return replace(
+        shown, digest=plans.digest(plan, salt), change_digests=plans.change_digests(plan, salt)
+    )
+
+
+def order_of(plan: Plan, prepared: Prepared, target: ReadTarget) -> OrderView | None:
+    """In which order a deploy would carry a plan out; files have none."""
+    return plans.outline(plan, prepared.set) if target.runtime else None
+
+
+def _change_view(
+    change: plans.Change, places: Mapping[ObjectId, Place], old: plans.Change | None
+) -> ChangeView:
+    """One change; of an object that takes the place of an *old* one, what differs between them."""
     sight = change.sight
+    before, after = (old or change).sight.before, sight.after
     adopted = "taken over: nobody's inventory had it" if sight.adopts else ""
-    summary = diffs.summary(sight.before, sight.after)
-    said = [summary, adopted, *map(_owner, sight.owners), *sight.notes]
+    renamed = f"renamed: content hash, was {old.id.name}" if old else ""
+    said = [renamed, diffs.summary(before, after), adopted, *map(_owner, sight.owners)]
     return ChangeView(
         id=change.id,
-        action=change.action,
-        lines=diffs.lines(sight.before, sight.after),
+        action=Action.UPDATE if old else change.action,
+        lines=diffs.lines(before, after),
         predicted=sight.predicted,
-        note="; ".join(filter(None, said)),
+        note="; ".join(filter(None, [*said, *sight.notes])),
         place=places.get(change.id, Place("")),
+        paths=diffs.changed_paths(before, after),
     )
 
 
@@ -262,6 +295,7 @@ class Question:
     confirmation: Confirmation = Confirmation()
     notices: tuple[str, ...] = ()
     dangers: tuple[str, ...] = ()
+    commit: str = ""  # that a merge request shows the answer on; "" = none
 
 
 def review(prepared: Prepared, question: Question, journal: Journal) -> Result:
@@ -279,7 +313,7 @@ def review(prepared: Prepared, question: Question, journal: Journal) -> Result:
     if question.target is None:
         return result
     try:
-        return _with_target(result, prepared, question.target, question.confirmation, journal)
+        return _with_target(result, prepared, question.target, question, journal)
     except Fault as fault:
         return failed(result, fault)
 
@@ -288,12 +322,14 @@ def _with_target(
     result: Result,
     prepared: Prepared,
     target: ReadTarget,
-    confirmation: Confirmation,
+    question: Question,
     journal: Journal,
 ) -> Result:
     plan, survey = against_target(prepared, target, journal, target.inventory())
-    refused = refusals(plan, survey, prepared, confirmation)
-    shown = view(plan, target.name, prepared.places)
+    refused = refusals(plan, survey, prepared, question.confirmation)
+    order = order_of(plan, prepared, target)
+    seen = view(plan, target.name, prepared.places, order)
+    shown = _named(seen, plan, prepared, question.commit)
     # What the target would really do comes first; both plans name the same dangers.
     return replace(
         result,
@@ -301,9 +337,17 @@ def _with_target(
         plans=(shown, *result.plans),
         dangers=tuple(dict.fromkeys((*result.dangers, *dangers(plan)))),
         refusals=refused,
-        notices=(*result.notices, *plan_notices(plan)),
+        notices=(*result.notices, *_held(survey.inventory), *plan_notices(plan)),
         verdict=Verdict.REFUSED if refused else Verdict.OK,
     )
+
+
+def _held(inventory: Inventory) -> tuple[str, ...]:
+    """That differences are meant, as long as a rollback stands."""
+    if not inventory.held:
+        return ()
+    held = inventory.held[:7]
+    return (f"held: {held} was rolled back, and is not deployed again until a newer commit is",)
 
 
 def plan_notices(plan: Plan) -> tuple[str, ...]:

@@ -1,18 +1,18 @@
 """Waiting until what was written runs, or until it is clear that it will not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 
-from pipeline_gitops.health.causes import Cause
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.pipeline.diagnoses import Diagnoses
 from pipeline_gitops.pipeline.looks import NOTHING_SPECIAL, Expectations, Looks
+from pipeline_gitops.pipeline.narration import Narrator, heartbeat
 from pipeline_gitops.ports import Clock, Journal, Runtime
-from pipeline_gitops.views import Health, HealthView, RolloutView, Severity
+from pipeline_gitops.views import Health, RolloutView
 
 POLL_S = 1.0
-HEARTBEAT_S = 30.0  # CI systems take a silent job for a dead one
-MOST_NAMED = 3  # objects in a line of progress
+HEARTBEAT_S = 30.0
 
 
 def watch(
@@ -39,22 +39,22 @@ def watch(
     )
     diagnoses = Diagnoses(runtime, expected, since=since or clock.now())
     told = started
-    with runtime.watching(watched) as stream:
+    with runtime.watching(watched) as stream, closing(Narrator(journal)) as narrator:
         looks.take(stream.read(), clock.elapsed() - started)
+        narrator.runs(looks.views)
         while True:
             now = clock.elapsed()
             if looks.waiting and diagnoses.is_due(now):
-                for id, cause in diagnoses.final(looks.ailing(), now).items():
-                    looks.give_up(id, cause)
+                _give_up(looks, diagnoses, now)
                 diagnoses.took(now, clock.elapsed())
-            for view in looks.news():
-                _tell(view, journal)
+            narrator.tell(looks.views, diagnoses.known)
+            narrator.show(looks.views, looks.live, diagnoses.known, now)
             left = deadline - now
             if not looks.waiting or left <= 0:
                 break
             if now - told >= HEARTBEAT_S:
                 told = now
-                journal.say(_heartbeat(looks.waiting, diagnoses.known, now - started))
+                journal.say(heartbeat(looks.waiting, diagnoses.known, now - started))
             clock.sleep(0)  # a chance to be interrupted between two looks
             looks.take(stream.next(min(POLL_S, left)), clock.elapsed() - started)
             if not looks.waiting:  # what is green is read, and not only heard of
@@ -66,23 +66,11 @@ def watch(
     )
 
 
-def _heartbeat(
-    waiting: Sequence[HealthView], known: Mapping[ObjectId, Cause], seconds: float
-) -> str:
-    named = [f"{view.id}: {_why(view, known.get(view.id))}" for view in waiting[:MOST_NAMED]]
-    more = len(waiting) - len(named)
-    tail = f"; and {more} more" if more else ""
-    return f"still waiting after {seconds:.0f} s: {'; '.join(named)}{tail}"
-
-
-def _why(view: HealthView, cause: Cause | None) -> str:
-    said = view.sentence or view.health.value
-    return f"{said}, as {cause.said}" if cause else said
-
-
-def _tell(view: HealthView, journal: Journal) -> None:
-    severity = Severity.ERROR if view.health is Health.FAILED else Severity.NOTICE
-    journal.say(f"{view.id}: {view.health.value}: {view.sentence}".rstrip(": "), severity)
+def _give_up(looks: Looks, diagnoses: Diagnoses, now: float) -> None:
+    """Looks at what ails the objects, and gives up those that it will not let get well."""
+    for id, cause in diagnoses.final(looks.ailing(), now).items():
+        looks.give_up(id, cause)
+    looks.explained(diagnoses.known)
 
 
 def until_gone(

@@ -96,8 +96,10 @@ def _rollback(inventory: Inventory, order: Order, ancestry: Ancestry) -> Success
         )
     after = newest.sequence + (newest.revision != mine.revision)
     stamp = replace(mine, sequence=max(mine.sequence, after))
-    held = inventories.rolled_back(inventory, mine.revision)
     leaving = order.leaving or newest.revision
+    held = inventories.rolled_back(inventory, mine.revision)
+    if order.course.automatic:  # what failed, though something else may be held from before
+        held = "" if leaving == mine.revision else leaving
     return Succession(order=replace(order, stamp=stamp, held=held, leaving=leaving))
 
 
@@ -118,10 +120,13 @@ def _undecided(newest: Stamp, mine: Stamp, relation: Relation) -> Refusal:
 
 def _held(inventory: Inventory, mine: Stamp) -> Refusal:
     held = inventory.held
+    # Begun by itself, it is finished by itself; a run without --rollback would only take it over.
+    begun = inventory.claim is not None and inventory.claim.automatic
+    unfinished = "finish its rollback with --rollback on-failure, " if begun else ""
     what = "it" if mine.revision == held else f"{mine.revision[:7]} belongs to it, or may, and"
     return Refusal(
         rule="held",
         message=f"{held[:7]} was rolled back: {what} is not deployed again by itself",
-        cure="deploy a newer commit that repairs it, or lift the hold: "
+        cure=f"{unfinished}deploy a newer commit that repairs it, or lift the hold: "
         f"pipeline-gitops deploy --release --environment {inventory.owner.environment}",
     )

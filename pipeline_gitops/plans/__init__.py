@@ -11,7 +11,17 @@ from pipeline_gitops.plans.changes import (
     compute,
 )
 from pipeline_gitops.plans.contradictions import findings
-from pipeline_gitops.plans.digests import digest, exceeding, reshown
+from pipeline_gitops.plans.digests import (
+    PLAN_LENGTH,
+    Unshown,
+    change_digests,
+    digest,
+    exceeding,
+    reshown,
+    salt,
+    summed,
+    unshown,
+)
 from pipeline_gitops.plans.guards import (
     Confirmation,
     Intent,
@@ -20,9 +30,11 @@ from pipeline_gitops.plans.guards import (
     is_dangerous,
 )
 from pipeline_gitops.plans.hooks import hook_of, with_hooks, without_run
+from pipeline_gitops.plans.outlines import outline
 from pipeline_gitops.plans.waves import Schedule, Wave, node_ports, prune_first, schedule
 
 __all__ = [
+    "PLAN_LENGTH",
     "Change",
     "Confirmation",
     "FieldOwner",
@@ -33,7 +45,9 @@ __all__ = [
     "Sight",
     "State",
     "Survey",
+    "Unshown",
     "Wave",
+    "change_digests",
     "compute",
     "digest",
     "exceeding",
@@ -43,9 +57,13 @@ __all__ = [
     "hook_of",
     "is_dangerous",
     "node_ports",
+    "outline",
     "prune_first",
     "reshown",
+    "salt",
     "schedule",
+    "summed",
+    "unshown",
     "with_hooks",
     "without_run",
 ]

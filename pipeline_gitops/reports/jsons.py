@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pipeline_gitops.errors import Verdict
+from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.reports import words
 from pipeline_gitops.reports.shown import Shown
@@ -46,6 +47,8 @@ def to_json(report: Sealed) -> Shown:
 
 
 def _told(value: object) -> _Node:
+    if isinstance(value, ObjectId):
+        return value._asdict()
     if isinstance(value, tuple):
         return [_told(item) for item in value]
     if not is_dataclass(value) or isinstance(value, type):
@@ -101,7 +104,7 @@ def _read(wanted: Any, node: _Node, where: str) -> Any:
             raise ValueError(f"{where}: not a list")
         item = get_args(wanted)[0]
         return tuple(_read(item, one, f"{where}/{index}") for index, one in enumerate(node))
-    if is_dataclass(wanted):
+    if wanted is ObjectId or is_dataclass(wanted):
         return _read_object(wanted, node, where)
     return _read_scalar(wanted, node, where)
 
@@ -110,7 +113,8 @@ def _read_object(wanted: Any, node: _Node, where: str) -> Any:
     derived = _NOT_TAKEN.get(wanted, {})
     hints = get_type_hints(wanted)
     untold = _UNTOLD.get(wanted, frozenset())
-    names = {_key(field.name): field.name for field in fields(wanted) if field.name not in untold}
+    held = ObjectId._fields if wanted is ObjectId else [field.name for field in fields(wanted)]
+    names = {_key(name): name for name in held if name not in untold}
     names = {key: name for key, name in names.items() if key not in derived}
     if not isinstance(node, dict) or node.keys() != names.keys() | derived.keys():
         raise ValueError(f"{where}: not a {wanted.__name__}")

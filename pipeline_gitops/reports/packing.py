@@ -1,28 +1,36 @@
 """How a long report is cut: between objects, never inside a text, and never without saying so.
 
 A note that was sliced loses its closing fences, and with them the reader. So a report is a list of
-sections, a section a list of items, and what does not fit is left out whole, the last ones first.
+sections, a section a list of items, and an item the same object at several levels of detail. What
+there is no room for is told at a lower level, then by name, and at last only counted.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _GAP = "\n\n"
+_MOST_GROUPS = 10
 
 Opening = Callable[[int, int], str]  # of how many shown, of how many: the text above the items
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One object of a section. *brief* is what stands for it where the whole does not fit."""
+    """One object of a section, at each level of detail, the fullest first.
 
-    whole: str
-    brief: str = ""
+    The first *whole* levels show all of it. *group* is what it is counted as where not even its
+    last level fits; "" = it is not.
+    """
+
+    levels: tuple[str, ...]
+    whole: int = 1
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Items in a frame. *opening* is told how many of how many are shown whole."""
+    """Items in a frame, the most important first. *opening* is told how many are shown whole."""
 
     opening: Opening
     items: tuple[Item, ...]
@@ -58,7 +66,7 @@ def pack(sections: Sequence[Section], room: int) -> Packed:
 
 
 def _size(section: Section) -> int:
-    return sum(len(item.whole) + len(section.gap) for item in section.items)
+    return sum(len(item.levels[0]) + len(section.gap) for item in section.items)
 
 
 def fit(section: Section, room: int) -> tuple[str, bool]:
@@ -68,16 +76,70 @@ def fit(section: Section, room: int) -> tuple[str, bool]:
     left = room - frame - len(section.gap) - len(section.closing)
     if left < 0:
         return "", False
-    chosen: list[str] = []
-    shown = 0
-    for item in section.items:
-        whole = len(section.gap) + len(item.whole) <= left
-        text = item.whole if whole else item.brief
-        if not text or len(section.gap) + len(text) > left:
-            break
-        chosen.append(text)
-        shown += whole
-        left -= len(section.gap) + len(text)
-    parts = [section.opening(shown, total), *chosen]
-    text = section.gap.join(parts) + (section.closing and section.gap + section.closing)
-    return text, shown == total
+    chosen = _levels(section, left)
+    text = _joined(section, chosen)
+    while chosen and len(text) > room:  # what is left out needs a line as well
+        chosen = chosen[:-1]
+        text = _joined(section, chosen)
+    if len(text) > room or (not chosen and section.items and not _rest(section, 0)):
+        return "", False
+    return text, _whole(section, chosen) == total
+
+
+def _joined(section: Section, chosen: Sequence[int]) -> str:
+    """The section with its first items at the *chosen* levels, the others counted."""
+    opening = section.opening(_whole(section, chosen), len(section.items))
+    told = [item.levels[level] for item, level in zip(section.items, chosen, strict=False)]
+    parts = [opening, *told, _rest(section, len(chosen)), section.closing]
+    return section.gap.join(filter(None, parts))
+
+
+def _whole(section: Section, chosen: Sequence[int]) -> int:
+    return sum(level < item.whole for item, level in zip(section.items, chosen, strict=False))
+
+
+def _rest(section: Section, told: int) -> str:
+    """How many of what the items are that no name of which fits."""
+    groups = Counter(item.group for item in section.items[told:] if item.group)
+    if not groups:
+        return ""
+    most = groups.most_common(_MOST_GROUPS)
+    said = [f"{count} × {group}" for group, count in most]
+    others = groups.total() - sum(count for _, count in most)
+    said += [f"{others} × other"] if others else []
+    return f"And {groups.total()} more: {', '.join(said)}."
+
+
+def _levels(section: Section, room: int) -> list[int]:
+    """The level of each item that is told at all.
+
+    All by name first, as far as half of the room; then the fullest level that fits, the most
+    important items first. So one huge object costs the others nothing, and thousands of names do
+    not cost the first ones their diffs.
+    """
+    gap = len(section.gap)
+    items = section.items
+    if sum(len(item.levels[0]) + gap for item in items) <= room:
+        return [0] * len(items)
+    sizes = [len(item.levels[-1]) + gap for item in items]
+    named = _count_within(sizes, room if sum(sizes) <= room // 2 else room // 2)
+    left = room - sum(sizes[:named])
+    chosen = [len(item.levels) - 1 for item in items[:named]]
+    for index, item in enumerate(items[:named]):
+        for level, text in enumerate(item.levels[:-1]):
+            more = len(text) + gap - sizes[index]
+            if more <= left:
+                chosen[index] = level
+                left -= more
+                break
+    more_named = _count_within(sizes[named:], left)
+    return chosen + [len(item.levels) - 1 for item in items[named : named + more_named]]
+
+
+def _count_within(sizes: Sequence[int], room: int) -> int:
+    """How many of the first sizes add up to no more than *room*."""
+    for number, size in enumerate(sizes):
+        room -= size
+        if room < 0:
+            return number
+    return len(sizes)

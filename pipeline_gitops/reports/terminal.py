@@ -6,7 +6,7 @@ from enum import Enum
 
 from pipeline_gitops.ids import Place
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.reports import words
+from pipeline_gitops.reports import conflicts, recoveries, words
 from pipeline_gitops.reports.fences import one_line
 from pipeline_gitops.reports.plain import aligned
 from pipeline_gitops.reports.shown import Shown
@@ -19,6 +19,7 @@ from pipeline_gitops.views import (
     Refusal,
     Report,
     Result,
+    RollbackView,
     Severity,
 )
 
@@ -141,6 +142,7 @@ class _Page:
             [*self._undone(result)],
             [*self._sick(result)],
             *([*self._card(card)] for card in result.cards),
+            *(self._rollback(result.rollback) if result.rollback else ()),
             [*self._overview(words.changes(result))],
             *([*self._change(change)] for change in words.changes(result)),
             [*self._other_plans(result)],
@@ -172,6 +174,10 @@ class _Page:
     def _refusal(self, refusal: Refusal) -> Iterator[str]:
         lead = f"  {self._paint('✗', Colour.RED)} refused:"
         yield from self._hung(lead, 12, refusal.message, indent=4)
+        if refusal.conflicts:
+            rows = [conflicts.HEADER, *map(conflicts.row, refusal.conflicts)]
+            flat = [[one_line(cell) for cell in row] for row in rows]
+            yield from (f"      {line}" for line in aligned(flat))
         yield from self._cure(refusal.cure)
 
     def _undone(self, result: Result) -> Iterator[str]:
@@ -199,6 +205,22 @@ class _Page:
         for line in card.log[-_LOG_LINES:]:
             yield f"    {self._paint('│', Colour.DIM)} {one_line(line)}".rstrip()
         yield from self._cure(card.cure)
+
+    def _rollback(self, rollback: RollbackView) -> Iterator[list[str]]:
+        """What came of the way back, then why what it went back to does not run."""
+        ended = rollback.result
+        title = self._paint("Rollback", Colour.BOLD)
+        yield [
+            f"  {title}: {one_line(recoveries.phrase(rollback))}",
+            *self._fault(ended),
+            *(line for refusal in ended.refusals for line in self._refusal(refusal)),
+            *(
+                line
+                for said in recoveries.lines(rollback)
+                for line in self._hung(f"    {self._paint('·', Colour.DIM)}", 5, said)
+            ),
+        ]
+        yield from ([*self._card(card)] for card in ended.cards)
 
     def _overview(self, changes: Sequence[ChangeView]) -> Iterator[str]:
         """A line for each change, where their diffs would push each other off the screen."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import ObjectId, Place
+from pipeline_gitops.reports import recoveries
 from pipeline_gitops.views import (
     Action,
     ChangeView,
@@ -52,6 +53,17 @@ class SharedFinding:
 
     finding: Finding
     environments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What a headline knows of one environment."""
+
+    environment: str
+    tone: Tone
+    outcome: str
+    compared: bool = False  # whether changes were looked for at all
+    objects: int = 0
 
 
 _CALM = frozenset({Verdict.OK, Verdict.DIFFERENT, Verdict.SUPERSEDED})
@@ -126,12 +138,18 @@ def changes(result: Result) -> tuple[ChangeView, ...]:
 def ranked(views: Sequence[ChangeView], result: Result) -> tuple[ChangeView, ...]:
     """Changes by how much they can hurt: named as a danger, deleted, replaced, the rest."""
     refused = {refusal.id for refusal in result.refusals}
+    dangers = {_subject(danger) for danger in result.dangers}
 
     def weight(change: ChangeView) -> tuple[bool, int]:
-        named = change.id in refused or any(str(change.id) in danger for danger in result.dangers)
+        named = change.id in refused or str(change.id) in dangers
         return (not named, _WEIGHT.index(change.action))
 
     return tuple(sorted(views, key=weight))
+
+
+def _subject(danger: str) -> str:
+    """The object that a sentence starts with, if any: kind and name are its first two words."""
+    return " ".join(danger.split(" ")[:2])
 
 
 def tone(result: Result) -> Tone:
@@ -167,6 +185,11 @@ def worst_first(results: Sequence[Result]) -> tuple[Result, ...]:
 
 def phrase(result: Result) -> str:
     """What came of one environment, to stand behind its name and a colon."""
+    back = recoveries.phrase(result.rollback) if result.rollback else ""
+    return "; ".join(filter(None, (_ended(result), back)))
+
+
+def _ended(result: Result) -> str:
     match result.verdict:
         case Verdict.OK | Verdict.DIFFERENT:
             return _outcome(result)
@@ -223,14 +246,17 @@ def _refused(result: Result) -> str:
         told = [counted(sum(id.kind == kind for id in dangerous), kind) for kind in kinds]
         return f"would delete {' and '.join(told)}"
     plan = leading(result)
-    if plan and any(one.rule in _DELETION_RULES for one in result.refusals):
-        return f"would delete {counted(plan.count(Action.DELETE), 'object')}"
+    deleted = plan.count(Action.DELETE) if plan else 0
+    if deleted and any(one.rule in _DELETION_RULES for one in result.refusals):
+        return f"would delete {counted(deleted, 'object')}"
     return counted(len(result.refusals), "reason") if len(result.refusals) > 1 else ""
 
 
 def _sick_rollout(rollout: RolloutView) -> str:
     ended = "rollout timed out" if rollout.timed_out else "rollout failed"
     sick = len(unwell(rollout))
+    if not sick:  # all of it runs, and the deploy is not finished
+        return ended
     return f"{ended}, {sick} of {counted(len(rollout.objects), 'object')} not running"
 
 
@@ -260,23 +286,40 @@ def amounts(plan: PlanView) -> str:
 
 def headline(report: Report) -> str:
     """The verdict, worst environment first."""
-    results = worst_first(report.results)
     if report.fault:
         return f"{report.command}: {_SAID.get(report.fault.verdict, 'failed')}"
-    if not results:
+    if not report.results:
         return f"{report.command}: nothing to do"
-    bad = [result for result in results if tone(result) is Tone.BAD]
+    return heading([brief(result) for result in report.results])
+
+
+def brief(result: Result) -> Brief:
+    """One environment in short."""
+    return Brief(
+        environment=result.environment,
+        tone=tone(result),
+        outcome=phrase(result),
+        compared=bool(result.plans),
+        objects=result.objects,
+    )
+
+
+def heading(briefs: Sequence[Brief]) -> str:
+    """The verdict over some environments, at least one, worst first."""
+    order = tuple(Tone)
+    briefs = sorted(briefs, key=lambda one: order.index(one.tone))
+    bad = [one for one in briefs if one.tone is Tone.BAD]
     if bad:
-        return _bad_headline(bad, results[len(bad) :])
-    if len(results) > 1 and all(tone(result) is Tone.QUIET for result in results):
+        return _bad_headline(bad, briefs[len(bad) :])
+    if len(briefs) > 1 and all(one.tone is Tone.QUIET for one in briefs):
         return "No environment changes"
-    if len(results) > _MOST_NAMED:
-        return f"{len(results)} environments, {_kinds_of_good(results)}"
-    return "; ".join(f"{result.environment}: {phrase(result)}" for result in results)
+    if len(briefs) > _MOST_NAMED:
+        return f"{len(briefs)} environments, {_kinds_of_good(briefs)}"
+    return "; ".join(f"{one.environment}: {one.outcome}" for one in briefs)
 
 
-def _bad_headline(bad: Sequence[Result], rest: Sequence[Result]) -> str:
-    said = [f"{result.environment}: {phrase(result)}" for result in bad[:2]]
+def _bad_headline(bad: Sequence[Brief], rest: Sequence[Brief]) -> str:
+    said = [f"{one.environment}: {one.outcome}" for one in bad[:2]]
     if len(bad) > len(said):
         said.append(f"{len(bad) - len(said)} more environments failed")
     if len(rest) == 1:
@@ -286,11 +329,11 @@ def _bad_headline(bad: Sequence[Result], rest: Sequence[Result]) -> str:
     return "; ".join(said)
 
 
-def _kinds_of_good(results: Sequence[Result]) -> str:
-    if not any(result.plans for result in results):
-        return f"{counted(sum(result.objects for result in results), 'object')} checked, no error"
-    quiet = sum(tone(result) is Tone.QUIET for result in results)
-    return f"{len(results) - quiet} with changes" if quiet else "all with changes"
+def _kinds_of_good(briefs: Sequence[Brief]) -> str:
+    if not any(one.compared for one in briefs):
+        return f"{counted(sum(one.objects for one in briefs), 'object')} checked, no error"
+    quiet = sum(one.tone is Tone.QUIET for one in briefs)
+    return f"{len(briefs) - quiet} with changes" if quiet else "all with changes"
 
 
 def concerns(report: Report) -> tuple[Concern, ...]:
@@ -309,10 +352,11 @@ def concerns(report: Report) -> tuple[Concern, ...]:
 
 
 def _dangers(result: Result) -> Iterator[Concern]:
-    ids = [change.id for plan in result.plans for change in plan.changes]
+    known = {str(change.id): change for plan in result.plans for change in plan.changes}
     for danger in result.dangers:
-        id = next((id for id in ids if danger.startswith(f"{id} ")), None)
-        yield Concern(label="Danger", text=without(danger, id), id=id)
+        change = known.get(_subject(danger))
+        id, place = (change.id, change.place) if change else (None, Place(""))
+        yield Concern(label="Danger", text=without(danger, id), id=id, place=place)
 
 
 def without(sentence: str, id: ObjectId | None) -> str:
@@ -352,19 +396,20 @@ def errors(result: Result) -> tuple[Finding, ...]:
 
 def reassurance(report: Report) -> str:
     """What stands in the place of concerns where there are none."""
-    told = [_reassured(result) for result in report.results[:_MOST_NAMED]]
-    if len(report.results) == 1:
-        return told[0]
-    lines = [
-        f"{result.environment}: {text}"
-        for result, text in zip(report.results, told, strict=False)
-        if text
-    ]
-    more = len(report.results) - len(told)
-    return " ".join([*lines, f"{more} more environments are in the table."] if more else lines)
+    return reassurances([(one.environment, reassured(one)) for one in report.results])
 
 
-def _reassured(result: Result) -> str:
+def reassurances(said: Sequence[tuple[str, str]]) -> str:
+    """Sentences about environments, by their names, as one text."""
+    if len(said) == 1:
+        return said[0][1]
+    lines = [f"{environment}: {text}" for environment, text in said[:_MOST_NAMED] if text]
+    more = len(said) - _MOST_NAMED
+    return " ".join([*lines, f"{more} more environments are in the table."] if more > 0 else lines)
+
+
+def reassured(result: Result) -> str:
+    """What sets a reader's mind at rest about one environment."""
     plan = leading(result)
     done = done_writes(result)
     if done:
@@ -410,10 +455,11 @@ def next_step(report: Report) -> str:
 def _cure(result: Result) -> str:
     if result.verdict is Verdict.UNHEALTHY and _is_void(result):
         return f"deploy it: pipeline-gitops deploy --environment {result.environment}"
-    cures = [result.fault.cure] if result.fault else []
+    cures = [recoveries.next_step(result), result.fault.cure if result.fault else ""]
     cures += [card.cure for card in result.cards]
     cures += [refusal.cure for refusal in result.refusals]
-    return next(filter(str.strip, cures), _CURES.get(result.verdict, "see the job's log"))
+    cure = next(filter(str.strip, cures), _CURES.get(result.verdict, "see the job's log"))
+    return recoveries.with_hold(cure, result)
 
 
 def _correction(report: Report) -> str:

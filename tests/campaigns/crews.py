@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from tests.campaigns.scenarios import Body
 from tests.cli.conftest import IDENTITY
-from tests.cluster.processes import tied
+from tests.parts.processes import tied
 
 NURSERY = Path(__file__).resolve().parent / "nursery.py"
 END_S = 120.0

@@ -56,7 +56,8 @@ class Rules:
     def violations(self, log: Sequence[Event], exits: Iterable[Exit] = ()) -> list[str]:
         """Everything that is wrong with a history, in words."""
         ordered = sorted(log, key=lambda event: event.version)
-        found = [*self._replayed(ordered)]
+        withdrawn = _withdrawn(ordered)
+        found = [*self._replayed([event for event in ordered if event not in withdrawn])]
         for exit_ in exits:
             until = [event for event in ordered if event.version <= exit_.version]
             found += self._exited(exit_, until)
@@ -184,6 +185,31 @@ class Rules:
             for commit, wanted in self.wants.items()
             if wanted.get(name, "") == value
         )
+
+
+def _withdrawn(log: Sequence[Event]) -> frozenset[Event]:
+    """Creations that came after a newer claim, each with the deletion by which its run withdrew it.
+
+    What is not there cannot be fenced: without the admission policy, a creation that is under way
+    while the newer deploy settles shows for a moment. The next thing that happens to it has to be
+    its own run's deletion.
+    """
+    found: set[Event] = set()
+    last: dict[str, Change] = {}
+    late: dict[str, Change] = {}
+    epoch = 0
+    for event in log:
+        if isinstance(event, Record):
+            epoch = event.epoch
+            continue
+        made = late.pop(event.name, None)
+        if made and not event.value and event.epoch == made.epoch:
+            found |= {made, event}
+        was_there = event.name in last and bool(last[event.name].value)
+        if event.value and not was_there and 0 < event.epoch < epoch:
+            late[event.name] = event
+        last[event.name] = event
+    return frozenset(found)
 
 
 def _last(log: Sequence[Event]) -> Record | None:

@@ -206,3 +206,42 @@ def test_no_winner() -> None:
     assert RULES.unlike(SECOND, "three") != []
     assert RULES.unlike(THIRD[:-1], "three") != []
     assert RULES.unlike([], "three") == ["there is no inventory"]
+
+
+def test_a_creation_that_came_too_late_and_was_withdrawn() -> None:
+    """It could not be fenced, since it was not there; its own run took it back."""
+    log: list[Event] = [
+        *FIRST,
+        Record(11, "two", "one", ALL, epoch=1),
+        Record(12, "three", "one", ALL, epoch=2),
+        Change(13, "a", "3", epoch=2),
+        Record(14, "", "three", BOTH, epoch=2),
+        Change(15, "x", "1", epoch=1),
+        Change(16, "x", "", epoch=1),
+    ]
+
+    assert RULES.violations(log) == []
+    assert RULES.unlike(log, "three") == []
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [],
+        [Change(16, "x", "", epoch=2)],
+        [Change(16, "x", "2", epoch=1), Change(17, "x", "", epoch=1)],
+    ],
+)
+def test_a_creation_that_came_too_late_and_stayed(after: list[Event]) -> None:
+    """Whoever else removes it, or writes it again: it was not withdrawn."""
+    log: list[Event] = [
+        *FIRST,
+        Record(11, "two", "one", ALL, epoch=1),
+        Record(12, "three", "one", ALL, epoch=2),
+        Change(13, "a", "3", epoch=2),
+        Record(14, "", "three", BOTH, epoch=2),
+        Change(15, "x", "1", epoch=1),
+        *after,
+    ]
+
+    assert RULES.violations(log)

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline_gitops import cli
+from tests.cli.jobs import Job
+from tests.fakes.github import FakeGitHub
+from tests.fakes.gitlab import FakeGitLab
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Test",
@@ -107,3 +110,25 @@ def call(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
     yield run
     for number, disposition in before.items():
         signal.signal(number, disposition)
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    """A stateful stand-in for GitHub."""
+    forge = FakeGitHub()
+    yield forge
+    forge.close()
+
+
+@pytest.fixture
+def gitlab() -> Iterator[FakeGitLab]:
+    """A stateful stand-in for GitLab."""
+    forge = FakeGitLab()
+    yield forge
+    forge.close()
+
+
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Job:
+    """The CI job that the command runs in."""
+    return Job(monkeypatch, tmp_path)

@@ -101,6 +101,7 @@ ARGUMENTS = {
     "diff": (),
     "deploy": ("--timeout", "20s"),
     "status": ("--timeout", "20s"),
+    "watch": ("--timeout", "20s"),
     "destroy": ("--confirm", "prod", "--timeout", "20s"),
 }
 
@@ -121,7 +122,7 @@ def prepare(repository: Repository, call: Call, command: str) -> None:
         )
 
 
-@pytest.mark.parametrize("command", ["diff", "deploy", "status", "destroy"])
+@pytest.mark.parametrize("command", ["diff", "deploy", "status", "watch", "destroy"])
 def test_an_account_with_the_printed_role_may_run_the_command_and_with_less_it_may_not(
     repository: Repository,
     cluster: str,
@@ -167,7 +168,7 @@ def test_cluster_wide_kinds_go_into_a_cluster_role(
         {
             "apiGroups": [""],
             "resources": ["namespaces"],
-            "verbs": ["create", "delete", "get", "list", "patch"],
+            "verbs": ["create", "delete", "get", "list", "patch", "watch"],
         }
     ]
     rules = [rule for role in both for rule in role["rules"]]

@@ -1,86 +1,16 @@
 """`run` by the CI's event, and where its report goes."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import Repository, Said
+from tests.cli.jobs import Job
 from tests.cli.manifests import config_map, plain
 from tests.fakes.github import FakeGitHub
 from tests.fakes.gitlab import FakeGitLab
 
 Call = Callable[..., Said]
 TOKEN = "planted-token-123"
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    """A stateful stand-in for GitHub."""
-    forge = FakeGitHub()
-    yield forge
-    forge.close()
-
-
-@pytest.fixture
-def gitlab() -> Iterator[FakeGitLab]:
-    """A stateful stand-in for GitLab."""
-    forge = FakeGitLab()
-    yield forge
-    forge.close()
-
-
-class Job:
-    """Sets the variables of a CI job."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        self._monkeypatch = monkeypatch
-        self._event = folder / "event.json"
-
-    def set(self, **variables: str) -> None:
-        for name, value in variables.items():
-            self._monkeypatch.setenv(name, value)
-
-    def github(self, event: str, payload: dict[str, object], **variables: str) -> None:
-        self._event.write_text(json.dumps(payload))
-        self.set(
-            GITHUB_ACTIONS="true",
-            GITHUB_EVENT_NAME=event,
-            GITHUB_EVENT_PATH=str(self._event),
-            GITHUB_REPOSITORY="shop/deploy",
-            GITHUB_RUN_NUMBER="5",
-            **variables,
-        )
-
-    def pull_request(self, base: str, head: str, *, fork: bool = False, **variables: str) -> None:
-        ours = {"full_name": "shop/deploy", "default_branch": "main"}
-        theirs = {"full_name": "stranger/deploy"} if fork else ours
-        pull = {
-            "number": 7,
-            "head": {"sha": head, "ref": "feature", "repo": theirs},
-            "base": {"sha": base, "ref": "main", "repo": ours},
-            "labels": [],
-        }
-        payload = {"action": "opened", "number": 7, "pull_request": pull, "repository": ours}
-        self.github("pull_request", payload, GITHUB_SHA="f" * 40, **variables)
-
-    def push(self, branch: str, sha: str, **variables: str) -> None:
-        payload = {"ref": f"refs/heads/{branch}", "repository": {"default_branch": "main"}}
-        self.github(
-            "push",
-            payload,
-            GITHUB_SHA=sha,
-            GITHUB_REF=f"refs/heads/{branch}",
-            GITHUB_REF_NAME=branch,
-            **variables,
-        )
-
-
-@pytest.fixture
-def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Job:
-    """The CI job that the command runs in."""
-    return Job(monkeypatch, tmp_path)
 
 
 def feature(repository: Repository) -> tuple[str, str]:

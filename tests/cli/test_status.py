@@ -1,6 +1,7 @@
 """`status`: how what was deployed is doing now."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,3 +124,36 @@ def test_values_of_secrets_are_not_told(repository: Repository, cluster: str, ca
 
     assert said.code == 0
     assert "hunter2" not in said.text
+
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec:
+  ttlSecondsAfterFinished: 1
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: once, image: "registry.example.com/once:1"}]
+"""
+
+
+def test_0_a_job_that_was_done_and_deleted_is_not_missed(
+    repository: Repository, cluster: str, control_plane: ControlPlane, call: Call
+) -> None:
+    """Its TTL deleted it after the deploy had seen it to its end, which the inventory records."""
+    repository.commit({"deploy/job.yaml": JOB})
+    assert call("deploy").code == 0
+    path = f"/apis/batch/v1/namespaces/{cluster}/jobs"
+    deadline = time.monotonic() + 20
+    while control_plane.admin.get(path)["items"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+    said, again = call("status"), call("deploy")
+
+    assert said.code == 0, said.text
+    assert "its TTL deleted it" in said.out
+    assert again.code == 0
+    assert call("status").code == 0

@@ -15,7 +15,7 @@ if not __package__:  # run as a script: find the package `tests` all the same
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.errors import ClusterError
+from tests.parts.errors import PartError
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     try:
         with ControlPlane() as plane:
             serve(plane, arguments.ready_file)
-    except ClusterError as error:
+    except PartError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

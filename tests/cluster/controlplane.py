@@ -19,10 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.cluster import build, storage
+from tests.cluster import storage
 from tests.cluster.api import Api, ApiError
-from tests.cluster.errors import ClusterError, tail
-from tests.cluster.processes import PortLostError, Process, free_ports
+from tests.cluster.build import PROGRAMS
+from tests.parts.errors import PartError, tail
+from tests.parts.processes import PortLostError, Process, free_ports
 
 NODE = "test-node"
 ADMIN = "admin"  # in the group system:masters: may do everything
@@ -83,10 +84,10 @@ class ControlPlane:
     def start(self) -> None:
         """Return once the API answers, the controllers work and the node takes pods.
 
-        Builds the programs when this was not done yet. Raises ClusterError with the end of the
+        Builds the programs when this was not done yet. Raises PartError with the end of the
         log of the program to blame; the logs are then kept.
         """
-        programs = self._programs or build.binaries()
+        programs = self._programs or PROGRAMS.folder()
         for attempt in range(1, START_TRIES + 1):
             try:
                 self._start(programs)
@@ -95,7 +96,7 @@ class ControlPlane:
                 if attempt == START_TRIES:
                     raise
                 shutil.rmtree(self.folder)
-            except (ClusterError, OSError, subprocess.SubprocessError):
+            except (PartError, OSError, subprocess.SubprocessError):
                 self._kill()
                 raise
             except BaseException:
@@ -110,7 +111,7 @@ class ControlPlane:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def check(self) -> None:
-        """Raise ClusterError when a program has ended."""
+        """Raise PartError when a program has ended."""
         for process in self._processes.values():
             process.check()
 
@@ -248,7 +249,9 @@ class ControlPlane:
     def _run(self, name: str, *command: str | Path) -> None:
         # A bare environment: no proxy, no kubeconfig and no settings of the user's.
         env = {"HOME": str(self.folder), "TMPDIR": str(self.folder), "PATH": "/usr/bin:/bin"}
-        self._processes[name] = Process(name, command, folder=self.folder, env=env)
+        self._processes[name] = Process(
+            name, command, folder=self.folder, env=env, whole=PROGRAMS.title
+        )
 
     def _kill(self) -> None:
         for process in self._processes.values():
@@ -264,7 +267,7 @@ class ControlPlane:
             self.check()
             if time.monotonic() > deadline:
                 log = self._processes[name].log
-                raise ClusterError(f"waited {START_S:.0f} s in vain for {what}\n{tail(log)}")
+                raise PartError(f"waited {START_S:.0f} s in vain for {what}\n{tail(log)}")
             time.sleep(POLL_S)
 
     def _api_is_ready(self) -> bool:

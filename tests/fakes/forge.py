@@ -9,9 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.errors import LackingFault, ReportFault
 from pipeline_gitops.inventories import Relation
-from pipeline_gitops.ports import Clock, CommitStatus, Limits, MergeRequest, Note
+from pipeline_gitops.ports import (
+    Check,
+    Clock,
+    CommitStatus,
+    Deployment,
+    Limits,
+    MergeRequest,
+    Note,
+    Surface,
+)
 from pipeline_gitops.reports import Shown
 
 _START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -24,6 +33,8 @@ class Board:
     def __init__(self) -> None:
         self.notes: dict[str, Note] = {}
         self.statuses: list[CommitStatus] = []
+        self.deployments: list[Deployment] = []
+        self.checks: list[Check] = []
         self.merge_requests: dict[int, MergeRequest] = {}
         self.brought: dict[str, list[MergeRequest]] = {}  # by the commit that they brought
         self.relations: dict[tuple[str, str], Relation] = {}
@@ -43,10 +54,13 @@ class Board:
 class FakeForge:
     """Implements `ports.Forge` for one login. *log* names every request by its verb."""
 
+    name = "FakeForge"
+
     def __init__(self, clock: Clock, board: Board | None = None, *, limit: int = 65_536) -> None:
         self.limits = Limits(note=limit)
         self.board = board or Board()
         self.log: list[str] = []
+        self.lacking: dict[Surface, LackingFault] = {}
         self._clock = clock
         self._before: dict[str, list[Callable[[], object]]] = {}
         self._faults: dict[str, list[bool]] = {}
@@ -104,9 +118,26 @@ class FakeForge:
         """All statuses."""
         return self._request("statuses", lambda: tuple(self.board.statuses))
 
+    def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
+        """All statuses of the commit, newest first."""
+        found = [one for one in self.board.statuses if one.sha == sha]
+        return self._request("status_history", lambda: tuple(reversed(found)))
+
     def set_status(self, status: CommitStatus) -> None:
         """Appends a status."""
         self._request("status", lambda: self.board.statuses.append(status))
+
+    def lacks(self, surface: Surface) -> LackingFault | None:
+        """What a test says that it lacks."""
+        return self.lacking.get(surface)
+
+    def set_deployment(self, deployment: Deployment) -> None:
+        """Appends a state of it."""
+        self._request("deployment", lambda: self.board.deployments.append(deployment))
+
+    def set_check(self, check: Check) -> None:
+        """Appends a check run."""
+        self._request("check", lambda: self.board.checks.append(check))
 
     def compare(self, base: str, head: str) -> Relation:
         """Unknown, where nothing was arranged."""

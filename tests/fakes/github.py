@@ -3,40 +3,49 @@
 "readonly" may not write, "actions" is the token of GitHub Actions and may not call /user.
 """
 
+import math
 from typing import Any
 
-from tests.fakes.servers import Reply, Request, Server, lineage, page
+from tests.fakes.deployments import CheckRuns, GitHubDeployments
+from tests.fakes.descriptions import Description
+from tests.fakes.pulls import SOME_TIME, PullServer
+from tests.fakes.servers import Reply, Request, page
 
 MAX_BODY = 65_536
 MAX_DESCRIPTION = 140
+MAX_CONTEXT = 255
+MAX_STATUSES = 1_000  # of one context on one commit
+# By the first such word of a path.
+PERMISSIONS = {
+    "comments": "issues",
+    "statuses": "statuses",
+    "deployments": "deployments",
+    "check-runs": "checks",
+}
 
 
-class FakeGitHub(Server):
-    """One repository, "shop/deploy", under the address of an Enterprise server."""
+class FakeGitHub(PullServer):
+    """Under the address of an Enterprise server."""
+
+    description = Description("github.json", "/api/v3", frozenset({"/api/graphql"}))
 
     def __init__(self) -> None:
         super().__init__()
+        self.deployments = GitHubDeployments()
+        self.checks = CheckRuns()
         self.api_url = f"{self.origin}/api/v3"
-        self.comments: dict[int, dict[str, Any]] = {}
-        self.all_statuses: list[dict[str, Any]] = []
-        self.pulls: dict[int, dict[str, Any]] = {7: self.pull(7)}
         self.pulls_of: dict[str, list[int]] = {}
-        self.parents: dict[str, str] = {}  # of each commit that is known; "" of the first
-        self._ids = 0
+        self.denied: set[str] = set()  # permissions that no token has
+        self.requests_left = math.inf  # of the primary limit
+        self.creations_left = math.inf  # of the secondary one
 
     # -- what tests arrange and look at ------------------------------------------------------------
 
     def pull(self, number: int, *, merged: str = "") -> dict[str, Any]:
-        """A pull request; *merged* names the commit that its merge made."""
-        return {
-            "number": number,
-            "title": f"Change {number}",
-            "state": "closed" if merged else "open",
-            "merged_at": "2025-01-01T00:00:00Z" if merged else None,
+        """An open one has a test merge that nobody sees."""
+        return super().pull(number, merged=merged) | {
+            "merged_at": SOME_TIME if merged else None,
             "merge_commit_sha": merged or "7e57" * 10,
-            "head": {"sha": f"{number:040x}"},
-            "base": {"ref": "main"},
-            "labels": [{"name": "urgent"}],
             "html_url": f"{self.origin}/shop/deploy/pull/{number}",
         }
 
@@ -50,26 +59,9 @@ class FakeGitHub(Server):
         self.pulls[number] = self.pull(number)
         self.pulls_of.setdefault(seen_at, []).append(number)
 
-    def add_note(self, author: str, body: str) -> str:
-        """A comment on pull request 7, by anyone."""
-        self._ids += 1
-        self.comments[self._ids] = {
-            "id": self._ids,
-            "user": {"login": author},
-            "body": body,
-            "created_at": "2025-01-01T00:00:00Z",
-            "updated_at": "2025-01-01T00:00:00Z",
-        }
-        return str(self._ids)
-
-    def bodies(self) -> list[str]:
-        """All comments, oldest first."""
-        return [comment["body"] for comment in self.comments.values()]
-
     def statuses_of(self, sha: str) -> list[tuple[str, str, str]]:
         """State, context and description of every status that was set, oldest first."""
-        found = [one for one in self.all_statuses if one["sha"] == sha]
-        return [(one["state"], one["context"], one["description"]) for one in found]
+        return [(o["state"], o["context"], o["description"]) for o in self.statuses_at(sha)]
 
     # -- the API -----------------------------------------------------------------------------------
 
@@ -77,8 +69,11 @@ class FakeGitHub(Server):
         """Answers as GitHub does."""
         if not request.token:
             return _error(401, "Requires authentication")
+        throttled = self._throttled(request)
+        if throttled:
+            return throttled
         actions = request.token.startswith("actions")
-        login = "github-actions[bot]" if actions else "shop-bot"
+        login = "github-actions[bot]" if actions else self.login
         match request.method, request.segments:
             case "POST", ("api", "graphql"):
                 return Reply(200, {"data": {"viewer": {"login": login}}})
@@ -86,14 +81,38 @@ class FakeGitHub(Server):
                 if actions:
                     return _error(403, "Resource not accessible by integration")
                 return Reply(200, {"login": login})
-            case method, ("api", "v3", "repos", "shop", "deploy", *rest):
-                if method != "GET" and request.token.startswith("readonly"):
-                    return _error(403, "Resource not accessible by integration")
-                return self._repository(request, rest, login)
+            case _, ("api", "v3", "repos", "shop", "deploy", *rest):
+                return self._refused(request) or self._repository(request, rest, login)
         return _error(404, "Not Found")
+
+    def _throttled(self, request: Request) -> Reply | None:
+        """https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
+        self.requests_left -= 1
+        if self.requests_left < 0:
+            headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}
+            return _error(403, "API rate limit exceeded", headers)
+        if request.method == "POST":
+            self.creations_left -= 1
+            if self.creations_left < 0:
+                said = "You have exceeded a secondary rate limit"
+                return _error(403, said, {"Retry-After": "60"})
+        return None
+
+    def _refused(self, request: Request) -> Reply | None:
+        if request.method == "GET":
+            return None
+        wanted = {*[PERMISSIONS[word] for word in request.segments if word in PERMISSIONS][:1]}
+        if request.token.startswith("readonly") or wanted & self.denied:
+            headers = {"X-Accepted-GitHub-Permissions": f"{','.join(wanted)}=write"}
+            return _error(403, "Resource not accessible by integration", headers)
+        return None
 
     def _repository(self, request: Request, rest: list[str], login: str) -> Reply:
         match request.method, *rest:
+            case _, "deployments", *more:
+                return self.deployments.answer(request, more)
+            case _, "check-runs", *more:
+                return self.checks.answer(request, more)
             case "GET", "pulls", number if int(number) in self.pulls:
                 return Reply(200, self.pulls[int(number)])
             case "GET", "commits", sha, "pulls":
@@ -102,42 +121,38 @@ class FakeGitHub(Server):
             case "GET", "compare", pair:
                 return self._compare(*pair.split("..."))
             case "GET", "commits", sha, "statuses":
-                found = [one for one in self.all_statuses if one["sha"] == sha]
-                return self._page(request, found[::-1])
+                return self._page(request, self.statuses_at(sha)[::-1])
             case "POST", "statuses", sha:
                 return self._set_status(sha, request.body, login)
-            case "GET", "issues", "7", "comments":
-                return self._page(request, list(self.comments.values()))
-            case "POST", "issues", "7", "comments":
-                if len(request.body["body"]) > MAX_BODY:
-                    return _error(422, "Validation Failed: Body is too long")
-                return Reply(201, self.comments[int(self.add_note(login, request.body["body"]))])
-            case method, "issues", "comments", id if int(id) in self.comments:
-                return self._comment(method, int(id), request.body)
+            case method, "issues", *_ if method != "GET" and _is_too_long(request.body):
+                return _error(422, "Validation Failed: Body is too long")
+            case "GET", "issues", number, "comments" if int(number) in self.pulls:
+                return self._page(request, self.comments_of(int(number)))
+            case "POST", "issues", number, "comments" if int(number) in self.pulls:
+                id = self.add_note(login, request.body["body"], number=int(number))
+                return Reply(201, self.comments[int(id)])
+            case _, "issues", "comments", id if int(id) in self.comments:
+                return self._comment(request, int(id))
         return _error(404, "Not Found")
 
     def _compare(self, base: str, head: str) -> Reply:
-        if base not in self.parents or head not in self.parents:
+        ahead, behind = self._beyond(base, head), self._beyond(head, base)
+        if ahead is None or behind is None:
             return _error(404, "Not Found")
-        behind, ahead = lineage(self.parents, base), lineage(self.parents, head)
-        if base == head:
-            status = "identical"
+        if ahead and behind:
+            status = "diverged"
         else:
-            status = "ahead" if base in ahead else "behind" if head in behind else "diverged"
+            status = "ahead" if ahead else "behind" if behind else "identical"
         return Reply(200, {"status": status, "commits": []})
 
-    def _comment(self, method: str, id: int, body: Any) -> Reply:
-        if method == "DELETE":
-            del self.comments[id]
-            return Reply(204)
-        if len(body["body"]) > MAX_BODY:
-            return _error(422, "Validation Failed: Body is too long")
-        self.comments[id]["body"] = body["body"]
-        return Reply(200, self.comments[id])
-
     def _set_status(self, sha: str, body: Any, login: str) -> Reply:
-        if len(body["description"]) > MAX_DESCRIPTION:
+        if len(body.get("description") or "") > MAX_DESCRIPTION:
             return _error(422, "description is too long (maximum is 140 characters)")
+        if len(body.get("context", "")) > MAX_CONTEXT:
+            return _error(422, "context is too long (maximum is 255 characters)")
+        same = [one for one in self.statuses_at(sha) if one["context"] == body.get("context")]
+        if len(same) >= MAX_STATUSES:
+            return _error(422, "This SHA and context has reached the maximum number of statuses.")
         made = {"target_url": None, **body, "sha": sha, "creator": {"login": login}}
         self.all_statuses.append(made)
         return Reply(201, made)
@@ -149,5 +164,10 @@ class FakeGitHub(Server):
         return Reply(200, found, {"Link": link} if link else {})
 
 
-def _error(status: int, message: str) -> Reply:
-    return Reply(status, {"message": message, "documentation_url": "https://docs.github.com/rest"})
+def _is_too_long(body: Any) -> bool:
+    return body is not None and len(body.get("body", "")) > MAX_BODY
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Reply:
+    body = {"message": message, "documentation_url": "https://docs.github.com/rest"}
+    return Reply(status, body, headers or {})

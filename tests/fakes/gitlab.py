@@ -3,11 +3,15 @@
 "readonly" may not write, and one sent as JOB-TOKEN may only read, and not /user.
 """
 
+import math
 from typing import Any
 
+from tests.fakes.deployments import GitLabDeployments
+from tests.fakes.descriptions import Description
 from tests.fakes.servers import Reply, Request, Server, lineage, page
 
 MAX_BODY = 1_000_000
+MAX_NOTES = 5_000  # of one merge request
 MAX_TEXT = 255
 PROJECT = ("shop/deploy", "42")
 
@@ -15,14 +19,18 @@ PROJECT = ("shop/deploy", "42")
 class FakeGitLab(Server):
     """One project, "shop/deploy", with the number 42."""
 
+    description = Description("gitlab.yaml", "/api/v4")
+
     def __init__(self) -> None:
         super().__init__()
+        self.deployments = GitLabDeployments()
         self.api_url = f"{self.origin}/api/v4"
         self.notes: dict[int, dict[str, Any]] = {}
         self.all_statuses: list[dict[str, Any]] = []
         self.requests: dict[int, dict[str, Any]] = {7: self.request(7)}
         self.requests_of: dict[str, list[int]] = {}
         self.parents: dict[str, str] = {}  # of each commit that is known; "" of the first
+        self.creations_left = math.inf  # of its limit per minute
         self._ids = 0
 
     # -- what tests arrange and look at ------------------------------------------------------------
@@ -79,6 +87,11 @@ class FakeGitLab(Server):
         """Answers as GitLab does."""
         if not request.token:
             return Reply(401, {"message": "401 Unauthorized"})
+        if request.method == "POST":
+            self.creations_left -= 1
+            if self.creations_left < 0:
+                said = {"message": {"error": "This endpoint has been requested too many times."}}
+                return Reply(429, said, {"Retry-After": "60"})
         job = request.token.startswith("job")
         match request.method, request.segments:
             case "GET", ("api", "v4", "user"):
@@ -86,7 +99,7 @@ class FakeGitLab(Server):
                     return Reply(401, {"message": "401 Unauthorized"})
                 return Reply(200, {"username": "project_42_bot"})
             case method, ("api", "v4", "projects", project, *rest) if project in PROJECT:
-                if method != "GET" and job:
+                if method != "GET" and job and rest[0] != "deployments":
                     return Reply(401, {"message": "401 Unauthorized"})
                 if method != "GET" and request.token.startswith("readonly"):
                     return Reply(403, {"message": "403 Forbidden"})
@@ -95,6 +108,8 @@ class FakeGitLab(Server):
 
     def _project(self, request: Request, rest: list[str]) -> Reply:
         match request.method, *rest:
+            case _, "deployments", *more:
+                return self.deployments.answer(request, more)
             case "GET", "merge_requests", number if int(number) in self.requests:
                 return Reply(200, self.requests[int(number)])
             case "GET", "repository", "commits", sha, "merge_requests":
@@ -107,6 +122,8 @@ class FakeGitLab(Server):
                     for one in self.all_statuses
                     if one["sha"] == sha and pipeline in (None, str(one["pipeline_id"]))
                 ]
+                if request.query.get("all") != "true":
+                    found = list({one["name"]: one for one in found}.values())
                 return self._page(request, found[::-1])
             case "GET", "repository", "merge_base":
                 return self._merge_base(*request.lists["refs[]"])
@@ -117,6 +134,8 @@ class FakeGitLab(Server):
             case "POST", "merge_requests", "7", "notes":
                 if len(request.body["body"]) > MAX_BODY:
                     return Reply(400, {"message": {"note": ["is too long"]}})
+                if len(self.notes) >= MAX_NOTES:
+                    return Reply(400, {"message": "Maximum number of comments exceeded"})
                 id = int(self.add_note("project_42_bot", request.body["body"]))
                 return Reply(201, self.notes[id])
             case method, "merge_requests", "7", "notes", id if int(id) in self.notes:
@@ -145,6 +164,8 @@ class FakeGitLab(Server):
         if method == "DELETE":
             del self.notes[id]
             return Reply(204)
+        if len(body["body"]) > MAX_BODY:
+            return Reply(400, {"message": {"note": ["is too long"]}})
         self.notes[id]["body"] = body["body"]
         return Reply(200, self.notes[id])
 

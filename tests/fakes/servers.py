@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
+from tests.fakes.descriptions import Description, Sent
+
 TOKEN_HEADERS = ("Authorization", "PRIVATE-TOKEN", "JOB-TOKEN")
 
 
@@ -59,10 +61,17 @@ class Reply:
 
 
 class Server:
-    """Base of the fakes: subclasses answer requests, one at a time."""
+    """Base of the fakes: subclasses answer requests, one at a time.
+
+    Every request must be as the forge's own *description* has it: `close` raises AssertionError
+    for one that is not.
+    """
+
+    description: Description | None = None
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
+        self._sent: set[Sent] = set()
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self.closing = threading.Event()
@@ -89,11 +98,20 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops listening and lets hanging requests go."""
+        """Stops listening, lets hanging requests go and checks what was sent."""
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+        mistakes = self.mistakes()
+        assert not mistakes, "\n".join(["requests that the forge does not describe:", *mistakes])
+
+    def mistakes(self) -> list[str]:
+        """Requests that are not in the description, and what about them is not."""
+        if self.description is None:
+            return []
+        found = ((sent, self.description.mistake(sent)) for sent in self._sent)
+        return sorted(f"{sent.method} {sent.path}: {mistake}" for sent, mistake in found if mistake)
 
     def fail(self, method: str, path: str = "", **how: Any) -> None:
         """Orders a fault. Faults are used up in order, one a request."""
@@ -122,6 +140,8 @@ class Server:
             token=sent.split(" ")[-1],
         )
         with self._lock:
+            content_type = handler.headers.get("Content-Type") or ""
+            self._sent.add(Sent(handler.command, url.path, url.query, raw, content_type))
             fault = self._fault(request.method, url.path)
             reply = self.answer(request) if fault is None or fault.done else Reply(0)
             status = fault.status if fault else reply.status
@@ -178,11 +198,14 @@ class Stranger(Server):
 
 
 def lineage(parents: dict[str, str], sha: str) -> list[str]:
-    """A commit and its ancestors, newest first."""
+    """A commit and its ancestors, newest first. Parents are separated by blanks, as Git does."""
     found = []
-    while sha:
-        found.append(sha)
-        sha = parents.get(sha, "")
+    left = [sha]
+    while left:
+        sha = left.pop(0)
+        if sha and sha not in found:
+            found.append(sha)
+            left += parents.get(sha, "").split()
     return found
 
 

@@ -1,6 +1,6 @@
 """Small stand-ins for time, the journal, Git and a target. Real behaviour, no mocks."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Change, Outcome, Sight, State, Survey
 from pipeline_gitops.ports import Commit, Evidence, Runtime, Snapshot, Stale, Tree
-from pipeline_gitops.views import Severity
+from pipeline_gitops.views import Severity, StandingView
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -45,9 +45,13 @@ class FakeJournal:
 
     lines: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    pictures: list[tuple[StandingView, ...]] = field(default_factory=list)
 
     def say(self, text: str, severity: Severity = Severity.NOTICE) -> None:
         self.lines.append(text)
+
+    def picture(self, standings: Callable[[], Sequence[StandingView]]) -> None:
+        self.pictures.append(tuple(standings()))
 
     def hide(self, secrets: Sequence[str]) -> None:
         self.hidden += secrets

@@ -28,6 +28,27 @@ def test_case(case: dict[str, Any]) -> None:
     assert case["says"] in sentence
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"apiVersion": "a.example/v1", "kind": "Thing"}, "it has no status, so nothing tells"),
+        (
+            {"apiVersion": "a.example/v1", "kind": "Thing", "status": {"phase": "Odd"}},
+            "no rule reads its status, so nothing tells",
+        ),
+        ({"apiVersion": "v1", "kind": "ConfigMap"}, ""),
+        ({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}, ""),
+    ],
+)
+def test_what_nothing_tells_about_says_so(body: dict[str, Any], says: str) -> None:
+    """It is current, as kstatus has it; whoever reads the sentence knows what that is worth."""
+    word, sentence = health.assess(body)
+
+    assert word is Health.CURRENT
+    assert says in sentence
+    assert bool(sentence) is bool(says)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),

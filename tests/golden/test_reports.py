@@ -11,6 +11,7 @@ from tests.golden import update
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = update.cases()
+NOTES = update.shared_cases()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -43,6 +44,13 @@ def test_a_report_is_of_the_published_form(case: Path) -> None:
     jsonschema.Draft202012Validator(schema).validate(node)
 
 
+@pytest.mark.parametrize("case", NOTES, ids=lambda case: case.name)
+def test_a_shared_note_looks_as_expected(case: Path) -> None:
+    """What is left of several jobs' reports is what the folder says; see update.py."""
+    assert (case / "note.md").read_text(encoding="utf-8") == update.shared_note(case)
+
+
 def test_there_are_cases() -> None:
     """A folder that was moved must not turn this suite into nothing."""
     assert len(CASES) >= 10
+    assert len(NOTES) >= 4

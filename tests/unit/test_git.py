@@ -294,6 +294,34 @@ def test_ancestry_of_diverged_commits_is_false(clone: Path, git: Git) -> None:
     assert git.merge_base(one, other) == base
 
 
+def test_history_is_what_came_to_the_branch(clone: Path, git: Git) -> None:
+    """Newest first; what a merge brought along stands for itself."""
+    first = commit(clone, {"a": "1"}, "first")
+    sh(clone, "checkout", "--quiet", "-b", "feature")
+    commit(clone, {"b": "1"}, "inner")
+    sh(clone, "checkout", "--quiet", "-")
+    second = commit(clone, {"a": "2"}, "second (#2)")
+    sh(clone, "merge", "--quiet", "--no-ff", "-m", "Merge pull request #3", "feature")
+    merge = sh(clone, "rev-parse", "HEAD")
+
+    found = git.history(first, merge, most=9)
+
+    assert [(one.sha, one.subject) for one in found] == [
+        (merge, "Merge pull request #3"),
+        (second, "second (#2)"),
+    ]
+    assert git.history(first, merge, most=1) == found[:1]
+
+
+def test_history_that_the_clone_does_not_hold_is_none(clone: Path, git: Git) -> None:
+    """Nor is there one from a commit to its ancestor."""
+    first = commit(clone, {"a": "1"})
+    second = commit(clone, {"a": "2"})
+
+    assert git.history(NOWHERE, second, most=9) == ()
+    assert git.history(second, first, most=9) == ()
+
+
 def test_ancestry_of_a_missing_commit_is_unknown(git: Git) -> None:
     """What Git does not have it cannot compare: neither yes nor no."""
     assert git.is_ancestor(NOWHERE, "HEAD") is None

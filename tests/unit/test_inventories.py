@@ -79,6 +79,59 @@ def test_a_claim_carries_along_what_an_unfinished_one_names() -> None:
     assert {KEPT, OLD, NEW} == third.ids
 
 
+# -- since all was good ----------------------------------------------------------------------------
+
+GOOD = Stamp(revision="a" * 40, sequence=7)
+GONE = ObjectId("", "ConfigMap", "shop", "gone")
+
+
+def good(*ids: ObjectId) -> Inventory:
+    """After a deploy that was seen to run."""
+    return inventories.settled(inventory(*ids), GOOD, receipts={}, gone=(), good=True)
+
+
+def test_what_deploys_change_since_the_last_good_one_is_known_from_their_claims() -> None:
+    """Also of one that was killed, and over several."""
+    first = inventories.claimed(good(KEPT, OLD), OTHERS, [OLD, NEW], created=[NEW])
+    second = inventories.claimed(first, MINE, [KEPT])
+
+    assert (second.changed, second.created) == ((KEPT, OLD, NEW), (NEW,))
+
+
+def test_a_deploy_that_does_not_run_leaves_the_last_good_one() -> None:
+    """With what has changed since."""
+    claimed = inventories.claimed(good(KEPT), MINE, [KEPT, NEW], created=[NEW])
+
+    settled = inventories.settled(claimed, MINE, receipts={}, gone=())
+
+    assert (settled.good, settled.changed, settled.created) == (GOOD, (KEPT, NEW), (NEW,))
+
+
+def test_a_good_deploy_starts_anew() -> None:
+    """It is what one goes back to from then on."""
+    claimed = inventories.claimed(good(KEPT), MINE, [KEPT, NEW], created=[NEW])
+
+    settled = inventories.settled(claimed, MINE, receipts={}, gone=(), good=True)
+
+    assert (settled.good, settled.changed, settled.created) == (MINE, (), ())
+
+
+def test_what_came_and_went_since_is_forgotten() -> None:
+    """What was there is not: to go back, it has to be created again. So the list stays bounded."""
+    claimed = inventories.claimed(good(OLD), MINE, [OLD, GONE], created=[GONE])
+
+    settled = inventories.settled(claimed, MINE, receipts={}, gone=[OLD, GONE])
+
+    assert (settled.changed, settled.created) == ((OLD,), ())
+
+
+def test_where_nothing_was_good_nothing_is_remembered() -> None:
+    """An environment that nobody waits for would remember for ever."""
+    claimed = inventories.claimed(inventory(KEPT), MINE, [KEPT, NEW], created=[NEW])
+
+    assert (claimed.changed, claimed.created) == ((), ())
+
+
 def test_a_finished_deploy_leaves_nothing_to_inherit() -> None:
     """Its writes are over."""
     claimed = inventories.claimed(inventory(KEPT), OTHERS, [OLD])

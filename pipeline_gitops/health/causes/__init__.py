@@ -54,6 +54,7 @@ def _all(
                     rule="evicted",
                     sentence=f"the node evicted the pod: {text(pod, 'status', 'message')}",
                 )
+    yield from admission.unbalanced(live, _about(happenings, live))
     for maker in everything:
         namespace = text(maker, "metadata", "namespace")
         failure = condition(maker, "ReplicaFailure")

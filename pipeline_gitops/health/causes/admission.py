@@ -10,6 +10,7 @@ from pipeline_gitops.documents import Body, bodies, text
 from pipeline_gitops.health.causes.references import missing
 from pipeline_gitops.health.causes.values import Cause, Happening, Wanted
 from pipeline_gitops.health.facts import condition
+from pipeline_gitops.health.resources import lacks_address
 
 _QUOTA = re.compile(
     r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+?), used: (?P<used>.+?),"
@@ -167,6 +168,24 @@ def unmounted(happenings: Sequence[Happening], namespace: str, wanted: Wanted) -
                 sentence=f"the pod's network cannot be set up: {happening.message}",
                 cure="see the network plugin on the node",
             )
+
+
+def unbalanced(live: Body, happenings: Sequence[Happening]) -> Iterator[Cause]:
+    """Why a Service has no load balancer, in the words of the cloud's controller.
+
+    It tries again for as long as it fails
+    (https://github.com/kubernetes/cloud-provider/blob/master/controllers/service/controller.go).
+    """
+    if not lacks_address(live):
+        return
+    for happening in reversed(happenings):
+        if happening.reason in ("SyncLoadBalancerFailed", "CreatingLoadBalancerFailed"):
+            yield Cause(
+                rule="load-balancer",
+                sentence=f"its load balancer cannot be made: {happening.message}",
+                cure="see what the cloud's controller objects to",
+            )
+            return
 
 
 def _final(rule: str, why: str, cure: str) -> Cause:

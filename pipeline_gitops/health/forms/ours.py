@@ -84,7 +84,7 @@ class _Reading:
         item = self._item
         kinds = self._texts(item.get("kinds", item.get("kind")), "/kinds")
         group = text(item, "group") or group_of(text(item, "apiVersion"))
-        if not kinds or not group:
+        if not kinds or not (group or text(item, "apiVersion")):  # "v1" names the group ""
             raise self._wrong("", "a rule names its group and its kind")
         signs = {key: self._signs(item.get(key), f"/{key}") for key in _SIGNS}
         otherwise = Health.CURRENT if item.get("otherwise") == "Current" else Health.IN_PROGRESS

@@ -1,6 +1,6 @@
 """A Kubernetes cluster, over its API server: server-side apply, dry runs, an ApplySet inventory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from pipeline_gitops.config import ClusterSpec, Policy
@@ -50,8 +50,11 @@ class ClusterTarget:
         clock: Clock,
         deadline: float,
         thorough: bool = False,
+        hide: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         connection = credentials.connect(spec, environ=environ)
+        if hide:
+            connection.authorization.tell(hide)
         self._name = f"cluster {connection.context}"
         self._policy = policy
         self._clock = clock

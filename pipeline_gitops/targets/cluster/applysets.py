@@ -289,10 +289,14 @@ def packed(inventory: Inventory, mark: str) -> str:
         "claim": _claim_row(claim, places) if claim else None,
         "epoch": inventory.epoch,
         "held": inventory.held,
+        **_since_good(inventory, places),
         "history": [_stamp_row(stamp) for stamp in inventory.history],
         "members": [_id_row(member.id) for member in inventory.members],
         "receipts": _columns([member.receipt for member in inventory.members]),
     }
+    finished = [place for place, member in enumerate(inventory.members) if member.finished]
+    if finished:  # whoever does not know the key takes what is gone for missing
+        fields["finished"] = finished
     small = zlib.compress(json.dumps(fields, separators=(",", ":")).encode(), 6)
     return base64.b64encode(small).decode()
 
@@ -331,6 +335,19 @@ def _claim_row(claim: Claim, places: Mapping[ObjectId, int]) -> list[object]:
     ]
 
 
+def _since_good(inventory: Inventory, places: Mapping[ObjectId, int]) -> dict[str, object]:
+    """Keys of their own, which programs of before do not look at."""
+    fields: dict[str, object] = {}
+    if inventory.good:
+        fields["good"] = _stamp_row(inventory.good)
+    for name, ids in (("changed", inventory.changed), ("created", inventory.created)):
+        if ids:
+            fields[name] = list(_refs(ids, places))
+    if inventory.claim and inventory.claim.automatic:
+        fields["automatic"] = True
+    return fields
+
+
 def _refs(ids: Sequence[ObjectId], places: Mapping[ObjectId, int]) -> Iterator[int | list[str]]:
     """Members as steps from one to the next, all others in full.
 
@@ -361,15 +378,19 @@ def _mark(live: Body) -> str:
 def _inventory(fields: Body) -> Inventory:
     repository, environment = _strings(fields["owner"])
     members = _members(fields)
-    claim = fields["claim"]
+    ids = [member.id for member in members]
+    claim = _rows(fields["claim"] or [])
     return Inventory(
         owner=Owner(repository=repository, environment=environment),
         stamp=_stamp(fields["stamp"]) if fields["stamp"] is not None else None,
         members=members,
         history=tuple(_stamp(row) for row in _rows(fields["history"])),
-        claim=_claim(_rows(claim), [member.id for member in members]) if claim else None,
+        claim=_claim(claim, ids, automatic=fields.get("automatic") is True) if claim else None,
         epoch=_number(fields.get("epoch", 0)),
         held=text(fields, "held"),
+        good=_stamp(fields["good"]) if fields.get("good") else None,
+        changed=tuple(_referred(fields.get("changed", []), ids)),
+        created=tuple(_referred(fields.get("created", []), ids)),
     )
 
 
@@ -378,9 +399,10 @@ def _members(fields: Body) -> tuple[Member, ...]:
     if fields["format"] == 1:  # the receipt stands behind the name
         return tuple(Member(id=ObjectId(*row[:4]), receipt=Receipt(row[4])) for row in rows)
     receipts = _receipts(_strings(fields["receipts"]), len(rows))
+    finished = {_number(place) for place in _rows(fields.get("finished", []))}
     return tuple(
-        Member(id=ObjectId(*row), receipt=Receipt(receipt))
-        for row, receipt in zip(rows, receipts, strict=True)
+        Member(id=ObjectId(*row), receipt=Receipt(receipt), finished=place in finished)
+        for place, (row, receipt) in enumerate(zip(rows, receipts, strict=True))
     )
 
 
@@ -393,7 +415,7 @@ def _receipts(columns: Sequence[str], count: int) -> Sequence[str]:
     return [" ".join(row) if row[0] else "" for row in words]
 
 
-def _claim(row: Sequence[Json], members: Sequence[ObjectId]) -> Claim:
+def _claim(row: Sequence[Json], members: Sequence[ObjectId], *, automatic: bool) -> Claim:
     if len(row) == 2:  # as format 1 wrote it
         stamp, rows = row
         return Claim(stamp=_stamp(stamp), ids=tuple(ObjectId(*_strings(id)) for id in _rows(rows)))
@@ -402,6 +424,7 @@ def _claim(row: Sequence[Json], members: Sequence[ObjectId]) -> Claim:
         stamp=_stamp(stamp),
         ids=tuple(_referred(ids, members)),
         inherited=tuple(_referred(inherited, members)),
+        automatic=automatic,
     )
 
 

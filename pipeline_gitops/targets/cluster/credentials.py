@@ -5,12 +5,13 @@ renews tokens and knows the account of a pod. It does nothing else for us: reque
 `transport`. Its errors quote the kubeconfig, so none of their texts is shown or chained.
 """
 
+import base64
 import ipaddress
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -356,6 +357,11 @@ class Authorization:
         self._lock = threading.Lock()  # plugins run one at a time, and log nowhere meanwhile
         self._value = ""
         self._until = 0.0
+        self._hide: Callable[[Sequence[str]], None] | None = None
+
+    def tell(self, hide: Callable[[Sequence[str]], None]) -> None:
+        """Gives every credential to *hide* before it is sent: a server may repeat it."""
+        self._hide = hide
 
     def headers(self, *, renew: bool = False) -> Mapping[str, str]:
         """The headers to send. *renew*: the server refused those that were sent."""
@@ -363,6 +369,8 @@ class Authorization:
             if renew or time.monotonic() >= self._until:
                 self._value = self._checked(self._read())
                 self._until = time.monotonic() + FRESH_S
+                if self._hide:
+                    self._hide(tuple(_credentials(self._value)))
             return {"Authorization": self._value} if self._value else {}
 
     def _checked(self, value: str) -> str:
@@ -372,6 +380,14 @@ class Authorization:
         raise UsageFault(
             f"context {self._context}: the token holds characters that no header can", _RENEW
         )
+
+
+def _credentials(header: str) -> Iterator[str]:
+    """What must not be shown of a header: the token, or a login with its password."""
+    scheme, _, credential = header.partition(" ")
+    yield credential
+    if scheme == "Basic":
+        yield base64.b64decode(credential).decode("utf-8", "replace").partition(":")[2]
 
 
 def _token(path: str) -> str:

@@ -18,7 +18,7 @@ from pipeline_gitops.plans import FieldOwner
 from pipeline_gitops.targets.cluster import fieldsets
 from pipeline_gitops.targets.cluster.fieldsets import APPLY, UPDATE, Path
 from pipeline_gitops.targets.cluster.statuses import Cause
-from pipeline_gitops.views import Refusal
+from pipeline_gitops.views import FieldConflict, Refusal
 
 TAKEN, LEFT, REFUSED = "taken", "left", "refused"
 
@@ -170,19 +170,30 @@ def refusal(id: ObjectId, owners: Sequence[FieldOwner]) -> Refusal | None:
         return None
     return Refusal(
         rule="field-conflict",
-        message=f"{id}: {'; '.join(map(_listed, refused))}",
+        message=f"{id}: {_listed(refused)}",
         cure="leave these fields out of the manifest, stop the other one from setting them, or say "
         "in policy.fieldOwners who decides",
         id=id,
+        conflicts=tuple(
+            FieldConflict(
+                field=owner.path,
+                owner=owner.owner,
+                since=owner.since,
+                ours=owner.ours,
+                theirs=owner.theirs,
+            )
+            for owner in refused
+        ),
     )
 
 
-def _listed(owner: FieldOwner) -> str:
-    said = f"{owner.path} is set by {owner.owner}"
-    if owner.since:
-        said += f" since {owner.since}"
-    values = [f"{owner.theirs} there", f"{owner.ours} here"] if owner.theirs and owner.ours else []
-    return f"{said} ({', '.join(values)})" if values else said
+def _listed(refused: Sequence[FieldOwner]) -> str:
+    """The first of them in a sentence: all stand in the table."""
+    first = refused[0]
+    said = f"{first.path} is set by {first.owner}"
+    if first.theirs and first.ours:
+        said += f" ({first.theirs} there, {first.ours} here)"
+    return said if len(refused) == 1 else f"{said}, and {len(refused) - 1} more"
 
 
 def is_taking(owners: Iterable[FieldOwner]) -> bool:

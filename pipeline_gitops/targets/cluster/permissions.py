@@ -24,15 +24,18 @@ class Command(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
     STATUS = "status"
+    WATCH = "watch"
     DESTROY = "destroy"
 
 
 _WRITING = ("create", "get", "list", "patch")
 _OBJECTS: Mapping[Command, tuple[str, ...]] = {
     Command.DIFF: _WRITING,
-    Command.DEPLOY: _WRITING,
-    Command.ROLLBACK: _WRITING,
+    # Without `watch` health is told by lists, a second apart.
+    Command.DEPLOY: (*_WRITING, "watch"),
+    Command.ROLLBACK: (*_WRITING, "watch"),
     Command.STATUS: ("list",),
+    Command.WATCH: ("list", "watch"),
     # What a deploy that was cut short may still write is fenced off before it is deleted.
     Command.DESTROY: ("delete", "get", "list", "patch"),
 }
@@ -41,9 +44,11 @@ _INVENTORY: Mapping[Command, tuple[str, ...]] = {
     Command.DEPLOY: ("create", "get", "patch"),
     Command.ROLLBACK: ("create", "get", "patch"),
     Command.STATUS: ("get",),
+    Command.WATCH: ("get",),
     Command.DESTROY: ("delete", "get", "patch"),
 }
-_WATCHING = frozenset({Command.DEPLOY, Command.ROLLBACK, Command.STATUS})
+_WATCHING = frozenset({Command.DEPLOY, Command.ROLLBACK, Command.STATUS, Command.WATCH})
+_LOOKING = frozenset({Command.STATUS, Command.WATCH})
 _APPLYING = frozenset({Command.DIFF, Command.DEPLOY, Command.ROLLBACK})
 
 # What explains a workload that does not get well. Without these a red answer has no reasons.
@@ -151,7 +156,7 @@ def _cluster_rules(need: Need) -> list[Body]:
     grants = defaultdict[_Grant, set[str]](set)
     for grant in _granted(need, [id for id in need.ids if not id.namespace]):
         grants[grant].update(_verbs(need))
-    if need.command is not Command.STATUS and any(_is_custom(id) for id in need.ids):
+    if need.command not in _LOOKING and any(_is_custom(id) for id in need.ids):
         # Whether a kind that is not served is gone, or only away for now.
         grants[DEFINITION[0], "customresourcedefinitions"].add("list")
     return _merged(grants)

@@ -231,8 +231,8 @@ def without_values(message: str) -> str:
     else:
         said = message
     # "expected string, got &value.valueUnstructured{Value:...}"; a dump may also start a new line.
-    said = said.splitlines()[0] if said else ""
-    said = said.partition(", got ")[0]
+    first, *more = said.splitlines() or [""]
+    said = first.partition(", got ")[0] + (" ..." if more else "")
     return said if len(said) <= LONGEST else f"{said[:LONGEST]} ..."
 
 

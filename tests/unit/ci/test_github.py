@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline_gitops import ci
-from pipeline_gitops.ci import CIContext, ForgeKind, Trigger, Vendor
+from pipeline_gitops.ci import CIContext, ForgeKind, ReportedRun, Trigger, Vendor
 from pipeline_gitops.errors import UsageFault
 
 HEAD = "a" * 40
@@ -151,6 +151,37 @@ def test_a_merge_queue_is_a_review() -> None:
 def test_other_events_deploy_nothing(name: str, trigger: Trigger) -> None:
     """Only a push deploys; what is unknown is at most a comparison."""
     assert detect(name, {}).trigger is trigger
+
+
+def test_the_run_that_started_this_one_is_known_by_the_forge() -> None:
+    """Its head, where that comes from, and which run it was; not what its job left behind."""
+    run = {
+        "id": 17,
+        "run_attempt": 2,
+        "event": "pull_request",
+        "head_sha": HEAD,
+        "head_repository": {"full_name": "stranger/deploy"},
+        "html_url": "https://forge.example/shop/deploy/actions/runs/17",
+    }
+
+    reported = detect("workflow_run", {"workflow_run": run}).reported
+
+    assert reported == ReportedRun(
+        event="pull_request",
+        sha=HEAD,
+        repository="stranger/deploy",
+        number=17,
+        attempt=2,
+        url="https://forge.example/shop/deploy/actions/runs/17",
+    )
+
+
+def test_a_fork_that_is_gone_has_no_name() -> None:
+    """The forge says null."""
+    reported = detect("workflow_run", {"workflow_run": {"head_repository": None}}).reported
+
+    assert reported is not None
+    assert reported.repository == ""
 
 
 def test_pull_request_target_is_refused() -> None:

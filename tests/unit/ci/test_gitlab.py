@@ -154,3 +154,13 @@ def test_files_are_linked_at_a_commit() -> None:
 def test_a_push_brings_its_first_line() -> None:
     """It may name the merge request that the forge does not know of."""
     assert detect(JOB, CI_COMMIT_TITLE="Add a cache (!12)").subject == "Add a cache (!12)"
+
+
+@pytest.mark.parametrize(
+    ("action", "kept"), [("", "prod"), ("start", "prod"), ("verify", ""), ("prepare", "")]
+)
+def test_the_environment_of_the_job_has_a_deployment(action: str, kept: str) -> None:
+    """Unless the job only looks after it."""
+    environ = {**JOB, "CI_ENVIRONMENT_NAME": "prod", "CI_ENVIRONMENT_ACTION": action}
+
+    assert ci.detect(environ, lambda _: "").job_environment == kept

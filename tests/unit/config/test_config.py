@@ -9,6 +9,7 @@ import pytest
 from pipeline_gitops import config
 from pipeline_gitops.cli.session import health_rules
 from pipeline_gitops.config import (
+    Binding,
     BranchSpec,
     ClusterSpec,
     Config,
@@ -97,6 +98,25 @@ def test_every_setting_has_its_value() -> None:
             FieldRule(manager="old-tool", decision="take"),
         ),
     ) == (mirror.policy)
+
+
+@pytest.mark.parametrize(
+    ("written", "binding"),
+    [
+        ("", Binding.WARN),
+        ("binding: off", Binding.OFF),
+        ("binding: 'off'", Binding.OFF),
+        ("binding: warn", Binding.WARN),
+        ("binding: require", Binding.REQUIRE),
+    ],
+)
+def test_a_deploy_is_bound_as_it_is_written(written: str, binding: Binding) -> None:
+    """Without quotes, YAML reads off as false."""
+    text = f"version: 1\nenvironments: {{a: {{path: x, policy: {{{written}}}}}}}"
+
+    (environment,) = parse(text).environments
+
+    assert environment.policy.binding is binding
 
 
 def test_an_empty_scope_is_no_missing_one() -> None:
@@ -245,6 +265,8 @@ def environment(**fields: Any) -> Environment:
         ("policy", Policy(scope=Scope(namespaces=("kube-system",)))),
         ("policy", Policy(field_owners=(FieldRule(manager="*", decision="take"),))),
         ("policy", Policy(retry_s=3600.0)),
+        ("policy", Policy(binding=Binding.OFF)),
+        ("policy", Policy(binding_identity=("mallory",))),
         ("policy", Policy(object_timeout_s=1.0)),
         ("protected", True),
         ("branch", "feature"),

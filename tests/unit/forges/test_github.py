@@ -10,7 +10,7 @@ from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.forges.github import GitHub
 from pipeline_gitops.pipeline import notes
 from pipeline_gitops.pipeline.notes import Posting, Section, Stamp
-from pipeline_gitops.ports import MergeRequest
+from pipeline_gitops.ports import CommitStatus, MergeRequest, StatusState
 from pipeline_gitops.reports import Shown
 from tests.fakes.github import FakeGitHub
 from tests.fakes.world import FakeClock
@@ -75,7 +75,8 @@ def test_note_of_actions_is_found_again(connect: Callable[..., GitHub]) -> None:
     said = [Section(key="staging", stamp=Stamp(run=run), body=Shown(f"{run}")) for run in (1, 2)]
 
     hows = [
-        notes.upsert(connect("actions"), MERGE_REQUEST, one, clock=FakeClock()).how for one in said
+        notes.upsert(connect("actions"), MERGE_REQUEST, [one], clock=FakeClock()).how
+        for one in said
     ]
 
     assert hows == [Posting.CREATED, Posting.EDITED]
@@ -133,3 +134,20 @@ def test_pages_are_large(server: FakeGitHub, connect: Callable[..., GitHub]) -> 
         {"per_page": "100", "page": "1"},
         {"per_page": "100", "page": "2"},
     ]
+
+
+def test_many_writes_are_paced(server: FakeGitHub) -> None:
+    """A handful follow each other; a hundred environments would be taken for an attack."""
+    pauses: list[float] = []
+    context = CIContext(
+        forge=ForgeKind.GITHUB, api_url=server.api_url, project="shop/deploy", token="writer"
+    )
+    forge = GitHub(context, pause=pauses.append)
+
+    for number in range(12):
+        forge.set_status(
+            CommitStatus(sha="ab" * 20, context=f"check {number}", state=StatusState.SUCCESS)
+        )
+    forge.close()
+
+    assert pauses == [1.0, 1.0]

@@ -9,7 +9,7 @@ import pytest
 from pipeline_gitops.ci import CIContext, ForgeKind
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.forges.gitlab import GitLab
-from pipeline_gitops.ports import CommitStatus, MergeRequest, StatusState
+from pipeline_gitops.ports import CommitStatus, Deployment, MergeRequest, StatusState, Surface
 from pipeline_gitops.reports import Shown
 from tests.fakes.gitlab import FakeGitLab
 
@@ -98,6 +98,85 @@ def test_job_token_may_not_write(connect: Callable[..., GitLab], act: str) -> No
     )
 
 
+def test_job_token_records_deployments(server: FakeGitLab, connect: Callable[..., GitLab]) -> None:
+    """That is what it may do, without a secret of its own."""
+    forge = connect(token="job", job_token=True, branch="main")
+
+    forge.set_deployment(deployment(StatusState.RUNNING))
+    forge.set_deployment(deployment(StatusState.SUCCESS))
+
+    assert server.deployments.moves == [(1, "running"), (1, "success")]
+
+
+@pytest.mark.parametrize("surface", [Surface.NOTE, Surface.STATUS])
+def test_what_a_job_token_may_not_is_known_without_asking(
+    server: FakeGitLab, connect: Callable[..., GitLab], surface: Surface
+) -> None:
+    """It is not tried, and the setting is named."""
+    forge = connect(token="job", token_name="CI_JOB_TOKEN", job_token=True)
+
+    lack = forge.lacks(surface)
+
+    assert lack is not None
+    assert lack.what == f"CI_JOB_TOKEN may not write a {surface}"
+    assert "scope api, role Developer" in lack.cure
+    assert forge.lacks(Surface.DEPLOYMENT) is None
+    assert connect().lacks(surface) is None
+    assert server.seen == []
+
+
+# -- deployments ---------------------------------------------------------------------------------
+
+
+def deployment(state: StatusState) -> Deployment:
+    """One of the environment prod."""
+    return Deployment(sha=SHA, environment="prod", state=state)
+
+
+def test_deployment_that_waits_is_not_recorded(
+    server: FakeGitLab, connect: Callable[..., GitLab]
+) -> None:
+    """Only jobs of GitLab's own can have such."""
+    connect(branch="main").set_deployment(deployment(StatusState.PENDING))
+
+    assert server.seen == []
+
+
+def test_deployment_of_the_job_moves_by_itself(
+    server: FakeGitLab, connect: Callable[..., GitLab]
+) -> None:
+    """A job with `environment: prod` has its record from GitLab, and nobody else may change it."""
+    connect(branch="main", job_environment="prod").set_deployment(deployment(StatusState.SUCCESS))
+
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("code", [400, 409])
+def test_deployment_that_has_moved_already_is_fine(
+    server: FakeGitLab, connect: Callable[..., GitLab], code: int
+) -> None:
+    """The answer to the first try was lost: the second is refused, and it stands as wanted."""
+    forge = connect(branch="main")
+    forge.set_deployment(deployment(StatusState.RUNNING))
+    server.fail("PUT", "deployments", status=code, done=True)
+
+    forge.set_deployment(deployment(StatusState.SUCCESS))
+
+    assert server.deployments.all[1]["status"] == "success"
+
+
+def test_deployment_that_cannot_move_is_a_fault(
+    server: FakeGitLab, connect: Callable[..., GitLab]
+) -> None:
+    """Its end is not told: that must not count as told."""
+    forge = connect(branch="main")
+    forge.set_deployment(deployment(StatusState.RUNNING))
+    server.fail("PUT", "deployments", status=400)
+
+    with pytest.raises(ReportFault, match="400"):
+        forge.set_deployment(deployment(StatusState.SUCCESS))
+
+
 # -- notes ---------------------------------------------------------------------------------------
 
 
@@ -132,15 +211,30 @@ def test_status_joins_the_pipeline(server: FakeGitLab, connect: Callable[..., Gi
     assert sent["pipeline_id"] == 314
 
 
-def test_pending_is_sent_as_running(server: FakeGitLab, connect: Callable[..., GitLab]) -> None:
+def test_where_pending_cannot_end_it_runs_first(
+    server: FakeGitLab, connect: Callable[..., GitLab]
+) -> None:
     """From running every end can be reached, from pending not on all versions."""
     forge = connect()
-
     forge.set_status(status(StatusState.PENDING))
+    said = '{"message": "Cannot transition status via :succeed from :pending (Reason: ...)"}'
+    server.fail("POST", "statuses", status=400, text=said)
+
     forge.set_status(status(StatusState.SUCCESS))
 
     sent = [one.body["state"] for one in server.seen if one.method == "POST"]
-    assert sent == ["running", "success"]
+    assert sent == ["pending", "success", "running", "success"]
+
+
+def test_an_end_that_is_refused_is_a_fault(
+    server: FakeGitLab, connect: Callable[..., GitLab]
+) -> None:
+    """A status that stays as it is must not count as told."""
+    said = '{"message": "Cannot transition status via :succeed from :canceled (Reason: ...)"}'
+    server.fail("POST", "statuses", status=400, text=said)
+
+    with pytest.raises(ReportFault, match="400"):
+        connect().set_status(status(StatusState.SUCCESS))
 
 
 @pytest.mark.parametrize("state", list(StatusState))

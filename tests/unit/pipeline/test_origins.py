@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline_gitops.inventories import Relation
-from pipeline_gitops.pipeline.origins import origin
-from pipeline_gitops.ports import MergeRequest
+from pipeline_gitops.pipeline.origins import carried, origin
+from pipeline_gitops.ports import Commit, MergeRequest
 from tests.fakes.forge import FakeForge
 from tests.fakes.world import FakeClock
 
@@ -91,3 +91,36 @@ def test_an_open_merge_request_is_none() -> None:
     forge.board.relations[HEAD, SHA] = Relation.AHEAD
 
     assert origin(SHA, "Add a cache (#12)", forge, clock, 0) is None
+
+
+def commits(*shas: str) -> list[Commit]:
+    """By their hashes, newest first."""
+    return [Commit(sha=sha) for sha in shas]
+
+
+def test_a_deploy_carries_the_merge_requests_of_deploys_that_were_superseded() -> None:
+    """Each is found once, with the environments that it came to."""
+    forge = FakeForge(FakeClock())
+    older = MergeRequest(number=11, state="merged", merge_sha="11" * 20)
+    forge.board.brought = {SHA: [MERGED], "11" * 20: [older]}
+    brought = {"staging": commits(SHA), "prod": commits(SHA, "dd" * 20, "11" * 20)}
+
+    found = carried(brought, forge)
+
+    assert [(one.merge_request.number, sorted(one.environments)) for one in found] == [
+        (12, ["prod", "staging"]),
+        (11, ["prod"]),
+    ]
+    assert forge.log.count("merge_requests_of") == 3
+
+
+def test_no_more_than_ten_are_told() -> None:
+    """A first deploy after months must not write to hundreds of merge requests."""
+    forge = FakeForge(FakeClock())
+    shas = [f"{number:040x}" for number in range(30)]
+    for number, sha in enumerate(shas):
+        forge.board.brought[sha] = [MergeRequest(number=number + 1, state="merged", merge_sha=sha)]
+
+    found = carried({"prod": commits(*shas)}, forge)
+
+    assert [one.merge_request.number for one in found] == [*range(1, 11)]

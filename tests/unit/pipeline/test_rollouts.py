@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline_gitops.documents import Body, Document
+from pipeline_gitops.errors import InterruptedFault
 from pipeline_gitops.health import Rules
 from pipeline_gitops.health.forms import ours
 from pipeline_gitops.health.patience import Patience
@@ -163,10 +164,158 @@ def test_a_job_that_went_unseen_is_no_success(frames: Any) -> None:
 
 def test_a_job_without_ttl_that_is_gone_is_missing() -> None:
     """Somebody deleted it, or it never came: waited for until the deadline."""
-    view = watched({JOB: [job(active=1), None]}, deadline=3.0)
+    kept = {**job(active=1), "spec": {}}
+
+    view = watched({JOB: [kept, None]}, deadline=3.0)
 
     assert [one.health for one in view.objects] == [Health.NOT_FOUND]
     assert view.timed_out
+
+
+def test_a_live_job_says_itself_that_it_goes_once_it_is_complete() -> None:
+    """A webhook may have set its TTL, and whoever watches has no manifest."""
+    view = watched({JOB: [job(active=1), job(**condition("Complete")), None]})
+
+    assert [one.health for one in view.objects] == [Health.CURRENT]
+
+
+def test_a_job_that_was_recorded_as_finished_is_not_missing() -> None:
+    """Its TTL deleted it before anybody looked."""
+    gone = watched({JOB: [None]}, finished=frozenset({JOB}))
+    failed = watched({JOB: [job(**condition("Failed")), None]}, finished=frozenset({JOB}))
+
+    assert [one.health for one in gone.objects] == [Health.CURRENT]
+    assert [one.health for one in failed.objects] == [Health.FAILED]
+
+
+# -- load balancers --------------------------------------------------------------------------------
+
+BALANCED = ObjectId("", "Service", "shop", "web")
+
+
+def balancer(address: str = "", kind: str = "LoadBalancer") -> dict[str, Any]:
+    status = {"loadBalancer": {"ingress": [{"ip": address}]}} if address else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"type": kind},
+        "status": status,
+    }
+
+
+def wrote(id: ObjectId, before: Any) -> Mapping[ObjectId, Written]:
+    sight = Sight(id=id, before=before, after=balancer())
+    outcome = Outcome(id=id, action=Action.UPDATE, state=State.DONE)
+    return {id: Written(Change(sight), outcome)}
+
+
+def balanced(frames: Sequence[Any], before: Any = None, **expected: Any) -> RolloutView:
+    return watched(
+        {BALANCED: frames},
+        changed=frozenset({BALANCED}),
+        written=wrote(BALANCED, before),
+        patience=Patience(seconds=20),
+        **expected,
+    )
+
+
+@pytest.mark.parametrize("before", [None, balancer(kind="ClusterIP")])
+def test_a_new_load_balancer_is_waited_for(before: Any) -> None:
+    """Until it has its address."""
+    view = balanced([balancer()] * 8 + [balancer("10.0.0.1")], before)
+
+    (one,) = view.objects
+    assert (one.health, one.sentence, view.seconds) == (
+        Health.CURRENT,
+        "its address is 10.0.0.1",
+        8.0,
+    )
+
+
+def test_a_load_balancer_that_nobody_makes_is_said_and_no_failure() -> None:
+    """Many clusters have nothing that makes one: patience ends, the deploy does not fail."""
+    view = balanced([balancer()])
+
+    (one,) = view.objects
+    assert (one.health, view.seconds, view.timed_out) == (Health.CURRENT, 20.0, False)
+    assert "no address within 20 s" in one.sentence
+
+
+def test_a_load_balancer_that_had_no_address_before_is_not_waited_for() -> None:
+    """Each deploy that changes a label of it would wait in vain."""
+    view = balanced([balancer()], before=balancer())
+
+    assert ([one.health for one in view.objects], view.seconds) == ([Health.CURRENT], 0.0)
+
+
+def test_a_load_balancer_that_cannot_be_made_fails_with_the_reason() -> None:
+    """The cloud says why; it is given as long as any trouble that may heal."""
+    message = "Error syncing load balancer: quota of addresses exceeded"
+    event = Event(reason="SyncLoadBalancerFailed", message=message, kind="Service", name="web")
+
+    view = balanced([balancer()], found={BALANCED: lambda second: Evidence(events=(event,))})
+
+    (one,) = view.objects
+    assert (one.health, one.rule) == (Health.FAILED, "load-balancer")
+    assert "quota of addresses exceeded" in one.sentence
+    assert 20 <= view.seconds <= 30
+
+
+def test_a_rule_of_the_user_decides_about_load_balancers() -> None:
+    """It may ask for an address for as long as the deploy has time, or for none."""
+    wants = {"kind": "Service", "apiVersion": "v1", "current": "has(object.spec.type)"}
+    rules = Rules(ours.parse([wants], lambda _: Place("")))
+
+    view = balanced([balancer()], rules=rules)
+
+    assert ([one.health for one in view.objects], view.seconds) == ([Health.CURRENT], 0.0)
+
+
+# -- what is said meanwhile ------------------------------------------------------------------------
+
+
+def test_a_cause_is_said_once_as_soon_as_it_is_known() -> None:
+    """Whoever looks at the log need not wait for the verdict."""
+    journal = FakeJournal()
+
+    watched(
+        {API: [revised(0)]},
+        journal,
+        found={API: shown(replica_set("new", 2), pod("a", **NO_IMAGE))},
+        patience=Patience(seconds=20),
+    )
+
+    cause = "as container web: there is no image web:2"
+    assert sum(cause in line for line in journal.lines) == 1
+    assert journal.lines[1] == (
+        f"Deployment.apps shop/api: InProgress: 0 of 1 pods are available, {cause}"
+    )
+
+
+def test_the_table_is_taken_away_at_the_end() -> None:
+    """Also where the wait is interrupted, or ends in an error."""
+    journal, interrupted = FakeJournal(), FakeJournal()
+    frames = {API: [deployment(0)] * 4 + [deployment(1)]}
+    clock = FakeClock(interrupt_at=3.0)
+
+    watched(frames, journal)
+    with pytest.raises(InterruptedFault):
+        rollouts.watch(
+            Ticking(clock, frames), frames, clock=clock, deadline=9.0, journal=interrupted
+        )
+
+    for told in (journal, interrupted):
+        assert told.pictures[0][0].health is Health.IN_PROGRESS
+        assert told.pictures[-1] == ()
+
+
+class Ticking(Film):
+    """A film in which waiting can be interrupted."""
+
+    def watch(self, ids: frozenset[ObjectId], wait_s: float) -> Snapshot:
+        self.clock.sleep(wait_s)
+        return super().watch(ids, 0.0)
 
 
 def test_until_gone_says_what_is_left() -> None:

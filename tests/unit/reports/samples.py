@@ -32,6 +32,11 @@ RUN_URL = "https://forge.example/shop/deploy/actions/runs/17"
 FILES_URL = "https://forge.example/shop/deploy/blob/9f28425"
 
 
+def named(name: str) -> ObjectId:
+    """A Deployment of that name beside the others."""
+    return ObjectId("apps", "Deployment", "shop", name)
+
+
 def change(action: Action = Action.UPDATE, *, id: ObjectId = API, lines: int = 2) -> ChangeView:
     """A change with a diff of that many lines."""
     return ChangeView(id=id, action=action, lines=tuple(f"+line {n}" for n in range(lines)))
@@ -39,9 +44,7 @@ def change(action: Action = Action.UPDATE, *, id: ObjectId = API, lines: int = 2
 
 def numbered(count: int, *, lines: int = 2) -> tuple[ChangeView, ...]:
     """Changes of that many different objects."""
-    return tuple(
-        change(id=replace(API, name=f"api-{number:04}"), lines=lines) for number in range(count)
-    )
+    return tuple(change(id=named(f"api-{number:04}"), lines=lines) for number in range(count))
 
 
 def reviewed(*changes: ChangeView, environment: str = "prod") -> Result:
@@ -58,7 +61,7 @@ def deployed(*changes: ChangeView, rollout: RolloutView | None) -> Result:
 
 def rollout(*sick: ObjectId) -> RolloutView:
     """A rollout of three objects, and of these that failed."""
-    well = (HealthView(id=replace(API, name=name), health=Health.CURRENT) for name in "abc")
+    well = (HealthView(id=named(name), health=Health.CURRENT) for name in "abc")
     ill = (HealthView(id=id, health=Health.FAILED, sentence="cannot pull") for id in sick)
     return RolloutView(objects=(*well, *ill))
 

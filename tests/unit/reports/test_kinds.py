@@ -17,6 +17,7 @@ def test_the_kinds_are_those_that_are_built() -> None:
         "junit",
         "markdown",
         "sarif",
+        "terraform",
         "text",
     }
 
@@ -26,9 +27,11 @@ def test_every_kind_makes_a_text() -> None:
     found = Finding(rule="schema", message="wrong", place=Place("api.yaml", 1), id=API)
     shown = report(replace(reviewed(change()), findings=(found,)))
 
-    texts = [make(shown) for make in reports.KINDS.values()]
+    texts = {kind: make(shown) for kind, make in reports.KINDS.items()}
 
-    assert all("Deployment" in text or "api.yaml" in text for text in texts)
+    counts = texts.pop("terraform")
+    assert '"update": 1' in counts
+    assert all("Deployment" in text or "api.yaml" in text for text in texts.values())
 
 
 def test_a_table_is_aligned_and_harmless() -> None:

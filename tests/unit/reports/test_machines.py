@@ -9,7 +9,17 @@ import pytest
 from pipeline_gitops import reports
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import Place
-from pipeline_gitops.views import CardView, FaultView, Finding, Refusal, Result, Severity
+from pipeline_gitops.views import (
+    Action,
+    CardView,
+    ChangeView,
+    FaultView,
+    Finding,
+    PlanView,
+    Refusal,
+    Result,
+    Severity,
+)
 from tests.unit.reports.samples import API, DATA, change, deployed, report, reviewed, rollout
 
 WRONG = Finding(
@@ -55,6 +65,32 @@ def test_a_finding_of_two_environments_is_one() -> None:
     told = json.loads(made("codequality", rejected(WRONG), rejected(WRONG, environment="staging")))
 
     assert len(told) == 1
+
+
+# -- Terraform -----------------------------------------------------------------------------------
+
+
+def test_counts_are_those_that_gitlab_shows() -> None:
+    """Over all environments; what is replaced is deleted and created."""
+    plan = PlanView(
+        compared="cluster prod",
+        changes=tuple(ChangeView(id=API, action=action) for action in [*Action, Action.UPDATE]),
+    )
+
+    told = json.loads(
+        made(
+            "terraform",
+            Result(environment="prod", plans=(plan, plan)),
+            Result(environment="staging", plans=(plan,)),
+        )
+    )
+
+    assert told == {"create": 4, "update": 4, "delete": 4}
+
+
+def test_nothing_to_change_counts_as_nothing() -> None:
+    """A report without its numbers would be shown as broken."""
+    assert json.loads(made("terraform")) == {"create": 0, "update": 0, "delete": 0}
 
 
 # -- SARIF ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from tests.unit.reports.samples import (
     RUN_URL,
     change,
     deployed,
+    named,
     numbered,
     report,
     reviewed,
@@ -173,7 +174,7 @@ def test_a_foreign_run_address_is_not_linked() -> None:
 def test_a_summary_keeps_to_its_bytes() -> None:
     """GitHub drops a summary over 1 MiB altogether, and counts bytes."""
     wide = replace(change(), lines=tuple("+" + "界" * 399 for _ in range(100)))
-    many = tuple(replace(wide, id=replace(API, name=str(n))) for n in range(12))
+    many = tuple(replace(wide, id=named(str(n))) for n in range(12))
 
     shown = reports.summary(report(reviewed(*many)))
 

@@ -30,13 +30,15 @@ CLAIMS = st.builds(
     stamp=STAMPS,
     ids=st.lists(IDS, unique=True).map(sorted).map(tuple),
     inherited=st.lists(IDS, unique=True).map(sorted).map(tuple),
+    automatic=st.booleans(),
 )
 INVENTORIES = st.builds(
     Inventory,
     owner=st.just(OWNER),
     stamp=st.none() | STAMPS,
     members=st.lists(
-        st.builds(Member, id=IDS, receipt=RECEIPTS.map(Receipt)), unique_by=lambda one: one.id
+        st.builds(Member, id=IDS, receipt=RECEIPTS.map(Receipt), finished=st.booleans()),
+        unique_by=lambda one: one.id,
     )
     .map(lambda members: sorted(members, key=lambda one: one.id))
     .map(tuple),
@@ -44,6 +46,9 @@ INVENTORIES = st.builds(
     claim=st.none() | CLAIMS,
     epoch=st.integers(0, 10**6),
     held=st.just("") | WORDS,
+    good=st.none() | STAMPS,
+    changed=st.lists(IDS, unique=True).map(sorted).map(tuple),
+    created=st.lists(IDS, unique=True).map(sorted).map(tuple),
 )
 
 

@@ -123,7 +123,9 @@ def test_refusal_names_all() -> None:
     refusal = owners.refusal(WEB, owners.decide(causes, dispute()))
 
     assert refusal
-    assert refusal.message == f"{WEB}: .x is set by operator-a; .y is set by operator-b"
+    assert refusal.message == f"{WEB}: .x is set by operator-a, and 1 more"
+    listed = [(one.field, one.owner) for one in refusal.conflicts]
+    assert listed == [(".x", "operator-a"), (".y", "operator-b")]
 
 
 def test_unreadable_conflict() -> None:

@@ -44,7 +44,7 @@ def shown(answer: Any, *, secret: bool = False, code: int = 422) -> str:
         ("Required value: name is required", "Required value: name is required"),
         (
             f"Forbidden: pod updates may not change fields other than `image`\n{CANARY}",
-            "Forbidden: pod updates may not change fields other than `image`",
+            "Forbidden: pod updates may not change fields other than `image` ...",
         ),
     ],
 )

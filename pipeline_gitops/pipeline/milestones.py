@@ -1,0 +1,140 @@
+"""How far each environment is, as the forge shows it: commit status and deployment, in step.
+
+Both are told the same thing while it happens: it waits, it is being deployed, it ended so. What
+cannot be told on the way is told at the end; a surface that the token may not write is left alone
+from then on, and why is kept.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline_gitops import plans
+from pipeline_gitops.errors import Fault, LackingFault, Verdict
+from pipeline_gitops.ports import CommitStatus, Deployment, Forge, StatusState, Surface
+
+CONTEXT = "pipeline-gitops"  # what all our statuses begin with
+
+_PLAN = re.compile(rf"; plan ([0-9a-f]{{{plans.PLAN_LENGTH}}})$")
+UNFINISHED = frozenset({StatusState.PENDING, StatusState.RUNNING})
+_CANCELLED = frozenset({Verdict.SUPERSEDED, Verdict.INTERRUPTED, Verdict.TERMINATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """Where one environment is."""
+
+    environment: str
+    state: StatusState
+    description: str = ""
+    plan: str = ""  # the digest of what was shown, where a deploy is to be held to it
+
+
+def waiting(environment: str) -> Milestone:
+    """Its turn comes later in this run."""
+    return Milestone(
+        environment=environment, state=StatusState.PENDING, description="waits for its turn"
+    )
+
+
+def running(environment: str) -> Milestone:
+    """It is being deployed."""
+    return Milestone(environment=environment, state=StatusState.RUNNING, description="deploying")
+
+
+def ended(verdict: Verdict) -> StatusState:
+    """The state of what ended so."""
+    if verdict is Verdict.OK:
+        return StatusState.SUCCESS
+    return StatusState.CANCELLED if verdict in _CANCELLED else StatusState.FAILURE
+
+
+def described(milestone: Milestone, limit: int) -> str:
+    """What a commit status says of it. Of what is too long only the end of the sentence goes."""
+    if not milestone.plan:
+        return milestone.description[:limit]
+    ending = f"; plan {milestone.plan}"
+    return f"{milestone.description[: limit - len(ending)]}{ending}"
+
+
+def plan_in(description: str) -> str:
+    """The digest of the plan that a commit status was set for; "" where it names none."""
+    found = _PLAN.search(description)
+    return found[1] if found else ""
+
+
+class Recorder:
+    """Keeps status and deployment of a commit's environments where their milestones are."""
+
+    def __init__(self, forge: Forge, sha: str, url: str, *, deploys: bool) -> None:
+        self._forge = forge
+        self._sha = sha
+        self._url = url
+        wanted = (Surface.STATUS, Surface.DEPLOYMENT) if deploys else (Surface.STATUS,)
+        lacks = {surface: forge.lacks(surface) for surface in wanted}
+        self._surfaces = [surface for surface in wanted if lacks[surface] is None]
+        self._stands: dict[tuple[Surface, str], Milestone] = {}
+        self._missed: dict[Surface, Fault] = {
+            surface: lack for surface, lack in lacks.items() if lack is not None
+        }
+        self._silent = False
+
+    @property
+    def missed(self) -> Mapping[Surface, Fault]:
+        """What could not be told, and why."""
+        return self._missed
+
+    def tell(self, milestone: Milestone) -> None:
+        """Says it on every surface; the first that does not answer silences us until the end."""
+        for surface in (*self._surfaces,):
+            if self._silent:
+                return
+            try:
+                self._put(surface, milestone)
+            except LackingFault as lack:
+                self._leave(surface, lack)
+            except Fault:
+                self._silent = True  # a forge that is away costs its timeout once, not each time
+
+    def end(self, milestones: Iterable[Milestone]) -> None:
+        """Says what is not said yet, statuses first: they are what a merge waits for."""
+        last = tuple(milestones)
+        for surface in (*self._surfaces,):
+            try:
+                for milestone in last:
+                    self._put(surface, milestone)
+            except Fault as fault:  # the others would fail for the same reason
+                self._leave(surface, fault)
+
+    def _leave(self, surface: Surface, fault: Fault) -> None:
+        self._missed[surface] = fault
+        self._surfaces.remove(surface)
+
+    def _put(self, surface: Surface, milestone: Milestone) -> None:
+        key = surface, milestone.environment
+        if self._stands.get(key) == milestone:
+            return
+        if surface is Surface.STATUS:
+            self._forge.set_status(self._status(milestone))
+        else:
+            self._forge.set_deployment(self._deployment(milestone))
+        self._stands[key] = milestone
+
+    def _status(self, milestone: Milestone) -> CommitStatus:
+        limits = self._forge.limits
+        return CommitStatus(
+            sha=self._sha,
+            context=f"{CONTEXT}/{milestone.environment}"[: limits.context],
+            state=milestone.state,
+            description=described(milestone, limits.description),
+            url=self._url if len(self._url) <= limits.url else "",
+        )
+
+    def _deployment(self, milestone: Milestone) -> Deployment:
+        return Deployment(
+            sha=self._sha,
+            environment=milestone.environment,
+            state=milestone.state,
+            description=milestone.description,
+            url=self._url,
+        )

@@ -1,0 +1,157 @@
+"""Hostile texts: fragments that readers obey, put together at random."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+from tests.campaigns import SEED
+
+LOG = (
+    *(
+        "::",
+        ":",
+        ": :",
+        "##[",
+        "##",
+        "#",
+        "[",
+        "]",
+        "::add-mask::",
+        "::error file=a::",
+        "::warning",
+    ),
+    *(
+        "::set-env name=PATH::",
+        "::add-matcher::/tmp/m.json",
+        "::stop-commands::t",
+        "::t::",
+        "::Debug::",
+    ),
+    *("::group::", "::endgroup::", "##[error]", "##[group]", "##vso[task.x]", "set-output", "ECHO"),
+    *("\n", "\r", "\r\n", "\n\r", "\v", "\f", "\x85", "\u2028", "\u2029", "\ufeff", "\x00", "\b"),
+    *(" ", "\t", "\xa0", "\u1680", "\u2003", "\u200b", "\u202f", "\u3000", "\u2060", "\u180e"),
+    *("\x1b", "\x1b[31m", "\x1b[0m", "\x1b[8m", "\x1b[0K", "\x1b[2J", "\x1b]0;t\x07", "\x9b31m"),
+    *("\x1b]8;;http://h\x1b\\", "\x1b]52;c;YQ==\x07", "\x1bPq", "\x90", "\x9d0;t\x9c", "\x1b[1A"),
+    *(
+        "section_start:0:x",
+        "section_end:1:x",
+        "\r\x1b[0K",
+        "section_start:1700000000:a[collapsed=true]",
+    ),
+    *("\x1b[8mha:", "ha:AAAA", "\u202e", "\u2066", "\u2069", "\u200f", "\ud800", "\udfff", "\x7f"),
+    *("a", "error", "ü", "日本", "%0A", "%0D%0A", "name=x", ",", "😀", "e\u0301", "\U000e0001"),
+)
+MARKDOWN = (
+    *(
+        "@team",
+        "@a/b",
+        "#1",
+        "!2",
+        "$3",
+        "%4",
+        "&5",
+        "^alert#6",
+        "~bug",
+        "GH-7",
+        "a/b#8",
+        "@",
+        "#",
+        "!",
+    ),
+    *(
+        "/merge",
+        "/close",
+        "/approve",
+        "/",
+        "\n/merge",
+        "\r/merge",
+        "\u2028/assign me",
+        "\n\n",
+        "\n",
+        "\r",
+    ),
+    *(
+        "`",
+        "``",
+        "```",
+        "````",
+        "~~~",
+        "```diff\n",
+        "\n```\n",
+        "\\",
+        "\\`",
+        "\\@",
+        "    ",
+        "\t",
+        " ",
+    ),
+    *(
+        "<!-- pipeline-gitops:note v1 -->",
+        "<!--",
+        "-->",
+        "<!-- pipeline-gitops:end prod -->",
+        "]]>",
+    ),
+    *(
+        "<details>",
+        "</details>",
+        "<summary>",
+        "</summary>",
+        "<img src=http://h/x>",
+        "<script>",
+        "<a href=",
+    ),
+    *(
+        "[x](javascript:a)",
+        "[x](http://h)",
+        "![x](http://h)",
+        "[",
+        "](",
+        ")",
+        "![",
+        "[^1]",
+        "[^1]: x",
+    ),
+    *(
+        "http://h.example",
+        "https://h.example/@a",
+        "www.h.example",
+        "mailto:a@h.example",
+        "a@h.example",
+    ),
+    *(
+        "<http://h>",
+        "<a@h.example>",
+        "&lt;",
+        "&#64;team",
+        "&commat;",
+        "&",
+        "*",
+        "**",
+        "_",
+        "__",
+        "~~",
+    ),
+    *(
+        "# h",
+        "> q",
+        "- i",
+        "+ i",
+        "* i",
+        "1. i",
+        "2) i",
+        "---",
+        "===",
+        "***",
+        "- [ ] t",
+        "[x]: http://h",
+    ),
+    *("|", "| a | b |", "|---|", "a|b\n-|-", "$x$", "$$", "$`x`$", ":tada:", "[[x]]", "{{", "{%"),
+    *("a", "prod", "ü", "日本", "😀", "word word", "@ñ", "@\u200bteam", "#\u200b1", '@"', "\ud800"),
+)
+
+
+def texts(count: int, fragments: Sequence[str], *, longest: int = 8) -> Iterator[str]:
+    """So many texts, the same with the same seed."""
+    chance = random.Random(SEED)
+    for _ in range(count):
+        yield "".join(chance.choices(fragments, k=chance.randint(1, longest)))

@@ -1,0 +1,1 @@
+"""Planted secrets are looked for in everything that a command leaves behind."""

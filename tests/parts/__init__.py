@@ -1,0 +1,1 @@
+"""Programs beyond Python that tests need: how they come here, where they are kept, how they run."""

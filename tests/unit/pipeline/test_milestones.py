@@ -1,0 +1,159 @@
+"""Commit status and deployment say the same at any time, as far as the token lets them."""
+
+import pytest
+
+from pipeline_gitops.errors import LackingFault, ReportFault, Verdict
+from pipeline_gitops.pipeline import milestones
+from pipeline_gitops.pipeline.milestones import Milestone, Recorder
+from pipeline_gitops.ports import StatusState, Surface
+from tests.fakes.forge import FakeForge
+from tests.fakes.world import FakeClock
+
+SHA = "ab" * 20
+URL = "https://ci.example.com/1"
+
+
+def recorder(forge: FakeForge, *, deploys: bool = True) -> Recorder:
+    """Of a deploy, unless it is a review."""
+    return Recorder(forge, SHA, URL, deploys=deploys)
+
+
+def well(environment: str = "prod") -> Milestone:
+    """It ended well."""
+    return Milestone(
+        environment=environment, state=StatusState.SUCCESS, description="2 of 2 objects written"
+    )
+
+
+def test_status_and_deployment_move_together() -> None:
+    """Waiting, running, ended: on both, in this order."""
+    forge = FakeForge(FakeClock())
+    telling = recorder(forge)
+
+    telling.tell(milestones.waiting("prod"))
+    telling.tell(milestones.running("prod"))
+    telling.end([well()])
+
+    states = ["pending", "running", "success"]
+    assert [one.state.value for one in forge.board.statuses] == states
+    assert [one.state.value for one in forge.board.deployments] == states
+    assert forge.log == ["status", "deployment"] * 3
+    assert telling.missed == {}
+
+
+def test_a_review_has_no_deployment() -> None:
+    """Nothing is deployed by it."""
+    forge = FakeForge(FakeClock())
+
+    recorder(forge, deploys=False).end([well()])
+
+    assert forge.log == ["status"]
+
+
+def test_statuses_of_all_environments_come_before_deployments() -> None:
+    """They are what a merge waits for."""
+    forge = FakeForge(FakeClock())
+
+    recorder(forge).end([well("staging"), well("prod")])
+
+    assert forge.log == ["status", "status", "deployment", "deployment"]
+
+
+def test_what_stands_is_not_told_again() -> None:
+    """It costs what changed."""
+    forge = FakeForge(FakeClock())
+    telling = recorder(forge)
+    telling.tell(well())
+
+    telling.end([well()])
+
+    assert forge.log == ["status", "deployment"]
+
+
+def test_a_forge_that_is_away_costs_its_timeout_once() -> None:
+    """Nothing more is tried while the deploy is on, and all of it at the end."""
+    forge = FakeForge(FakeClock())
+    forge.fail("status", done=False)
+    telling = recorder(forge)
+
+    telling.tell(milestones.waiting("prod"))
+    telling.tell(milestones.running("prod"))
+    tried = forge.log.copy()
+    telling.end([well()])
+
+    assert tried == ["status"]
+    assert [one.state for one in forge.board.statuses] == [StatusState.SUCCESS]
+    assert [one.state for one in forge.board.deployments] == [StatusState.SUCCESS]
+    assert telling.missed == {}
+
+
+@pytest.mark.parametrize("surface", [Surface.STATUS, Surface.DEPLOYMENT])
+def test_what_a_token_never_may_is_not_tried(surface: Surface) -> None:
+    """The other surface is told, and why this one is not is kept."""
+    forge = FakeForge(FakeClock())
+    lack = LackingFault("CI_JOB_TOKEN may not", "give it another")
+    forge.lacking[surface] = lack
+    telling = recorder(forge)
+
+    telling.tell(milestones.running("prod"))
+    telling.end([well()])
+
+    other = "deployment" if surface is Surface.STATUS else "status"
+    assert set(forge.log) == {other}
+    assert telling.missed == {surface: lack}
+
+
+def test_a_refused_surface_is_left_alone() -> None:
+    """It is asked once, not at each step."""
+    forge = FakeForge(FakeClock())
+
+    def refuse() -> None:
+        raise LackingFault("403", "give the job `permissions: deployments: write`")
+
+    forge.before("deployment", refuse)
+    telling = recorder(forge)
+
+    telling.tell(milestones.running("prod"))
+    telling.end([well()])
+
+    assert forge.log == ["status", "deployment", "status"]
+    assert [*telling.missed] == [Surface.DEPLOYMENT]
+
+
+def test_an_end_that_is_not_taken_is_missed() -> None:
+    """And the other surface is told all the same."""
+    forge = FakeForge(FakeClock())
+    forge.fail("status", done=False)
+    telling = recorder(forge)
+
+    telling.end([well("staging"), well("prod")])
+
+    assert isinstance(telling.missed[Surface.STATUS], ReportFault)
+    assert forge.log == ["status", "deployment", "deployment"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict.OK, StatusState.SUCCESS),
+        (Verdict.UNHEALTHY, StatusState.FAILURE),
+        (Verdict.PARTIAL, StatusState.FAILURE),
+        (Verdict.REFUSED, StatusState.FAILURE),
+        (Verdict.SUPERSEDED, StatusState.CANCELLED),
+        (Verdict.INTERRUPTED, StatusState.CANCELLED),
+        (Verdict.TERMINATED, StatusState.CANCELLED),
+    ],
+)
+def test_only_what_went_well_is_a_success(verdict: Verdict, state: StatusState) -> None:
+    """What was stopped, or is not needed any more, is no failure of the commit."""
+    assert milestones.ended(verdict) is state
+
+
+def test_whatever_else_ends_is_a_failure() -> None:
+    """No verdict is forgotten, and only one is green."""
+    states = {verdict: milestones.ended(verdict) for verdict in Verdict}
+
+    assert [verdict for verdict, state in states.items() if state is StatusState.SUCCESS] == [
+        Verdict.OK
+    ]
+    assert not milestones.UNFINISHED & set(states.values())
