@@ -51,8 +51,8 @@ bench: $(VENV)/development ## Measures against peers, in one run, as ratios.
 	@$(BIN)/python benchmarks/verdicts.py
 	@PLOT="$(PLOT)" HELM="$(HELM)" $(BIN)/python benchmarks/deploys.py
 
-soak: $(VENV)/development ## Long campaigns: property tests, then faults, kills and races on a cluster.
-	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/property
+soak: $(VENV)/development ## Long campaigns: properties and planted secrets, then faults, kills and races on a cluster.
+	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/property tests/leaks
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/campaigns tests/gitea/test_writers.py
 
 cluster: $(VENV)/development ## Starts the tests' control plane to play with.

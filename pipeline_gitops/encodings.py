@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 # Shorter ones cannot be replaced wherever they occur without tearing ordinary words apart; they are
 # hidden by structure only.
@@ -23,7 +23,6 @@ SHORTEST = 6
 SHORTEST_LINE = 16
 
 QUOTES = frozenset("\"'\\")
-_DROPPED = dict.fromkeys(map(ord, QUOTES))
 
 _ARMOUR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 _SENSITIVE = re.compile(r"(?i)pass|pwd|token|secret|auth|credential|(api|access|private)[_.-]?key")
@@ -128,7 +127,7 @@ def _written(value: str) -> set[str]:
     found |= {re.sub("[<>&]", lambda sign: f"u{ord(sign[0]):04x}", text) for text in set(found)}
     found |= {re.sub(r"[^ -~]", escape, value) for escape in (_escaped, _capital)}
     url = quote(value, safe="", errors="replace")
-    found |= {url, quote_plus(value, errors="replace"), quote(value, errors="replace")}
+    found |= {url, url.replace("%20", "+"), url.replace("%2F", "/")}  # in a query, in a path
     found.add(re.sub("%..", lambda code: code[0].lower(), url))
     return set(map(bare, found))
 
@@ -146,7 +145,9 @@ def _capital(found: re.Match[str]) -> str:
 
 def bare(text: str) -> str:
     """*text* without what quotes are made of: JSON in a shell in YAML has them in any number."""
-    return text.translate(_DROPPED)
+    for sign in QUOTES:
+        text = text.replace(sign, "")  # much faster than a table of three characters
+    return text
 
 
 def _in_html(value: str) -> set[str]:

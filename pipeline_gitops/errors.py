@@ -114,12 +114,6 @@ class PartialFault(Fault):
     verdict = Verdict.PARTIAL
 
 
-class SupersededFault(Fault):
-    """A newer deploy owns the target."""
-
-    verdict = Verdict.SUPERSEDED
-
-
 class ReportFault(Fault):
     """The forge did not take the report. Never changes the verdict of a deploy by itself."""
 

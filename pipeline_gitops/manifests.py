@@ -8,7 +8,7 @@ namespace the environment falls back to.
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pipeline_gitops.documents import Body, Document, at, mapping, text
 from pipeline_gitops.ids import ObjectId, Place
@@ -177,14 +177,6 @@ def vanishes(body: Body) -> bool:
     """
     is_job = (group_of(text(body, "apiVersion")), text(body, "kind")) == ("batch", "Job")
     return is_job and isinstance(at(body, "spec", "ttlSecondsAfterFinished"), int)
-
-
-def without_status(manifest: Manifest) -> Manifest:
-    """The manifest without what only a controller may say (kubectl would send it to no effect)."""
-    if "status" not in manifest.body:
-        return manifest
-    body = {key: value for key, value in manifest.body.items() if key != "status"}
-    return replace(manifest, body=body)
 
 
 def ignored_status(set_: ManifestSet) -> tuple[Finding, ...]:

@@ -49,6 +49,7 @@ _SAME_TEXT = {
 # A text that somebody has cut may begin or end inside of a value: the API server cuts messages of
 # events, the kubelet those of containers. Shorter texts without a mark of it are whole.
 _CUT_FROM = 160
+_MESSAGE = 8_192  # longer than any that is cut as a whole: of a page of text only lines can be
 _SEAM = re.compile(r": | ?(…|\.\.\.)(?=\s|\Z)|\Z")
 
 _SIGNS = ("+", "-")
@@ -96,10 +97,10 @@ class Redactor:
         if "\n" in text:
             found += _broken(index, text.split("\n"))
         start = 0
-        for line in lines or [text]:
-            if len(line) >= _CUT_FROM or "..." in line or "…" in line:
-                found += [(start + a, start + b) for a, b in index.stumps(line)]
-            start += len(line) + 1
+        for piece in lines or (text.split("\n") if len(text) > _MESSAGE else [text]):
+            if len(piece) >= _CUT_FROM or "..." in piece or "…" in piece:
+                found += [(start + a, start + b) for a, b in index.stumps(piece)]
+            start += len(piece) + 1
         return _merged(found)
 
 
@@ -135,7 +136,7 @@ class _Index:
         # A sentence of ours may stand around what somebody has cut.
         for seam in _SEAM.finditer(bare.text):
             for first, last in self._stumps(bare.text, start, seam.start()):
-                yield bare.span(first, last)
+                yield bare.outer_span(first, last)
             start = seam.end()
 
     def _stumps(self, text: str, begin: int, end: int) -> Iterator[Span]:
@@ -176,6 +177,13 @@ class _Bare:
         if len(self.text) == len(self._original):
             return start, end
         return self._origins[start], self._origins[end - 1] + 1
+
+    def outer_span(self, start: int, end: int) -> Span:
+        """The same place with the quotes around it: where a text was cut they may be a value's."""
+        if len(self.text) == len(self._original):
+            return start, end
+        origins = (-1, *self._origins, len(self._original))
+        return origins[start] + 1, origins[end + 1]
 
     @cached_property
     def _origins(self) -> Sequence[int]:
@@ -292,7 +300,8 @@ def _sealed(value: Any, redact: Redactor) -> Any:
         return value if shown == value else shown
     if isinstance(value, tuple):
         if value and all(type(item) is str for item in value):
-            value = redact.lines(value)
+            lines = tuple(map(clean, redact.lines(value)))
+            return value if lines == value else lines
         items = [_sealed(item, redact) for item in value]
         return value if all(map(is_, items, value)) else tuple(items)
     if isinstance(value, Place):

@@ -144,6 +144,10 @@ class Runtime(Protocol):
         """The live objects, after *wait_s* seconds or as soon as one changed."""
         ...
 
+    def secrets(self, ids: frozenset[ObjectId]) -> Sequence[Body]:
+        """Those of *ids* that are Secrets, values and all: what runs may say them."""
+        ...
+
     def evidence(
         self, live: Mapping[ObjectId, Body], since: datetime
     ) -> Mapping[ObjectId, Evidence]:

@@ -118,8 +118,8 @@ class OrderView:
 class PlanView:
     """A plan as people see it. *compared* names what the changes were computed against.
 
-    *digest* and *change_digests* name what was shown of a target on a commit, so that a deploy can
-    be held to it: of a review its own, of a deploy those that it is bound to, else "" and ().
+    *digest* and *change_digests* name what a review has shown of a target on a commit, so that a
+    deploy can be held to it; of everything else "" and ().
     """
 
     compared: str  # "cluster staging", "directory rendered/", "merge base 1a2b3c4"

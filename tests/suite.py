@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.browser import chromium  # noqa: E402  # found only now
-from tests.parts import builds, packages  # noqa: E402
+from tests.parts import builds, debian, packages  # noqa: E402
 from tests.parts.errors import PartError  # noqa: E402
 
 BIN = Path(sys.executable).parent
@@ -66,6 +66,11 @@ WHEELS: tuple[tuple[str, Callable[[str], object], tuple[Part, ...]], ...] = (
         (Part("an emulator of GitHub (no Node)", "install Node 22.15 or newer", "server"),),
     ),
 )
+PACKAGES = (
+    ("chromium", chromium.NAMES, "the HTML report in a browser (no Chromium)", "browser"),
+    ("jq", ("jq",), "the documented job for forks (no jq)", "runner"),
+    ("curl", ("curl",), "the documented job for forks (no curl)", "runner"),
+)
 PYTEST = ("pytest", "-q", "--durations=10", "-n", "3", "--dist", "worksteal")
 
 
@@ -96,16 +101,16 @@ def pytest_without(marks: Sequence[str]) -> tuple[str, ...]:
 
 def missing_parts() -> list[Part]:
     """Parts beyond Python that this machine lacks and that could not be brought."""
-    return [*without_wheels(), *without_chromium()]
+    return [*without_wheels(), *without_packages()]
 
 
-def without_chromium() -> list[Part]:
-    """The browser: the system's, installed here where we may."""
-    try:
-        chromium.executable()
-    except PartError:
-        return [Part("the HTML report in a browser (no Chromium)", chromium.CURE, "browser")]
-    return []
+def without_packages() -> Iterator[Part]:
+    """What is the system's, installed here where we may."""
+    for package, names, name, mark in PACKAGES:
+        try:
+            debian.program(package, *names)
+        except PartError:
+            yield Part(name, debian.cure(package), mark)
 
 
 def without_wheels() -> Iterator[Part]:

@@ -17,7 +17,12 @@ from pipeline_gitops import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-MODULES = sorted((ROOT / "pipeline_gitops").rglob("*.py"))
+MODULES = sorted(
+    path
+    for folder in ("pipeline_gitops", "tests", "benchmarks", "examples")
+    for path in (ROOT / folder).rglob("*.py")
+    if path.stat().st_size
+)
 
 TOP_LEVEL = (
     "pyproject.toml",
@@ -251,7 +256,13 @@ def test_no_secret_is_interpolated_in_the_jenkinsfile() -> None:
     assert not re.search(r'\bsh\s*(\(\s*)?"', text)
 
 
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """What forges call the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize(
@@ -262,8 +273,12 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_every_link_of_the_documentation_leads_somewhere(path: Path) -> None:
-    """Relative links, from where the page lies."""
-    broken = [link for link in LINK.findall(path.read_text()) if not (path.parent / link).exists()]
+    """Relative links, from where the page lies; also to headings."""
+    broken = []
+    for link, anchor in LINK.findall(path.read_text()):
+        target = path.parent / link if link else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{link}#{anchor}")
 
     assert broken == []
 

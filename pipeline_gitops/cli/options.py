@@ -146,7 +146,8 @@ report = click.option(
     envvar=_variable("report"),
     show_envvar=True,
     metavar="KIND=PATH",
-    help="Also write the report: json, markdown or text. May be given several times.",
+    help="Also write the report: html, json, markdown, text, junit, sarif, codequality or "
+    "terraform. May be given several times.",
 )
 color = click.option(
     "--color/--no-color", "color", default=None, help="Colour the output. Default: on a terminal."

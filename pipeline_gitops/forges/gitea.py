@@ -109,20 +109,20 @@ class Gitea:
             return tuple(sorted(map(_note, found), key=lambda note: int(note.id)))
 
     def create_note(self, merge_request: MergeRequest, body: Shown) -> Note:
-        """Posts a comment, once."""
-        with self._asking(f"write a comment on pull request {merge_request.number}"):
+        """Posts a note, once."""
+        with self._asking(f"write a note on pull request {merge_request.number}"):
             path = f"issues/{merge_request.number}/comments"
             return _note(self._write("POST", path, {"body": body}))
 
     def edit_note(self, merge_request: MergeRequest, note: Note, body: Shown) -> Note:
-        """Replaces a comment's text. One that another writer edits at the same moment is a fault:
+        """Replaces a note's text. One that another writer edits at the same moment is a fault:
         the server answers 500, and whoever asked has to look what stands there."""
-        with self._asking(f"edit our comment on pull request {merge_request.number}"):
+        with self._asking(f"edit our note on pull request {merge_request.number}"):
             return _note(self._write("PATCH", f"issues/comments/{int(note.id)}", {"body": body}))
 
     def drop_note(self, merge_request: MergeRequest, note: Note) -> None:
-        """Deletes a comment; one that is gone already is fine."""
-        with self._asking(f"delete a doubled comment on pull request {merge_request.number}"):
+        """Deletes a note; one that is gone already is fine."""
+        with self._asking(f"delete a doubled note on pull request {merge_request.number}"):
             try:
                 self._request("DELETE", f"{self._repository}/issues/comments/{int(note.id)}")
             except Refused as refused:

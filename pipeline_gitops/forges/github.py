@@ -124,23 +124,23 @@ class GitHub:
         return self._api.all(action, self._comments(merge_request), "pull-requests: read", _note)
 
     def create_note(self, merge_request: MergeRequest, body: Shown) -> Note:
-        """Posts a comment, once."""
-        action = f"comment on pull request {merge_request.number}"
+        """Posts a note, once."""
+        action = f"write a note on pull request {merge_request.number}"
         path = self._comments(merge_request)
         answer = self._api.done(action, "POST", path, _NOTES, send={"body": body})
         with answers.reading(NAME, action):
             return _note(answer.body)
 
     def edit_note(self, merge_request: MergeRequest, note: Note, body: Shown) -> Note:
-        """Replaces a comment's text."""
-        action = f"edit our comment on pull request {merge_request.number}"
+        """Replaces a note's text."""
+        action = f"edit our note on pull request {merge_request.number}"
         answer = self._api.done(action, "PATCH", self._comment(note), _NOTES, send={"body": body})
         with answers.reading(NAME, action):
             return _note(answer.body)
 
     def drop_note(self, merge_request: MergeRequest, note: Note) -> None:
-        """Deletes a comment; one that is gone already is fine."""
-        action = f"delete a doubled comment on pull request {merge_request.number}"
+        """Deletes a note; one that is gone already is fine."""
+        action = f"delete a doubled note on pull request {merge_request.number}"
         answer = self._api.ask(action, "DELETE", self._comment(note))
         if answer.status != HTTPStatus.NOT_FOUND:
             self._api.check(action, answer, _NOTES)

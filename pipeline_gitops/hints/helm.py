@@ -25,7 +25,7 @@ _PHASES = {
     "test-success": HookPhase.NEVER,
     "test-failure": HookPhase.NEVER,
 }
-_POLICIES = {
+DELETE_POLICIES = {
     "before-hook-creation": HookDelete.BEFORE,
     "hook-succeeded": HookDelete.SUCCEEDED,
     "hook-failed": HookDelete.FAILED,
@@ -38,7 +38,7 @@ def of(body: Body) -> Said:
     # Helm 2's way to have a definition first, which the order of kinds does anyway.
     if reader.text("hook") == "crd-install":
         return Said()
-    hook = reader.hook("hook", _PHASES, "hook-delete-policy", _POLICIES)
+    hook = reader.hook("hook", _PHASES, "hook-delete-policy", DELETE_POLICIES)
     return Said(
         wave=reader.number("hook-weight") if hook else None,
         hook=hook,

@@ -8,7 +8,8 @@ https://kluctl.io/docs/kluctl/deployments/annotations/all-resources/
 """
 
 from pipeline_gitops.documents import Body
-from pipeline_gitops.hints.values import HookDelete, HookPhase, Reader, Said
+from pipeline_gitops.hints import helm
+from pipeline_gitops.hints.values import HookPhase, Reader, Said
 
 PREFIX = "kluctl.io"
 
@@ -20,17 +21,13 @@ _PHASES = {
     "post-deploy-initial": HookPhase.AFTER,
     "post-deploy-upgrade": HookPhase.AFTER,
 }
-_POLICIES = {
-    "before-hook-creation": HookDelete.BEFORE,
-    "hook-succeeded": HookDelete.SUCCEEDED,
-    "hook-failed": HookDelete.FAILED,
-}
 
 
 def of(body: Body) -> Said:
     """What kluctl's annotations say."""
     reader = Reader(body, PREFIX)
-    hook = reader.hook("hook", _PHASES, "hook-delete-policy", _POLICIES)
+    # How hooks are deleted is said in Helm's words.
+    hook = reader.hook("hook", _PHASES, "hook-delete-policy", helm.DELETE_POLICIES)
     return Said(
         wave=reader.number("hook-weight") if hook else None,
         hook=hook,

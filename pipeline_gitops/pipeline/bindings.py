@@ -1,151 +1,33 @@
-"""Whether what a deploy is about to do was shown on the merge request that brought its commit.
+"""Whether what a deploy is about to do was shown on the merge requests that it carries.
 
 A review leaves two things there: a commit status, whose description ends in the digest of the plan,
 and a note, whose markers list the digests of the plan's changes. The digest follows from the list,
 so the status proves the list; the note alone proves nothing, whoever wrote it. What counts is who
 set the status.
 
-    evidence = gather(...)                        asks the forge, 4 requests
+    evidence = look.own()                         what the forge knows, see `inquiries`
     found = reviewed(evidence, ...)               what it proves of one environment
     bound = bind(plan, environment, ...)          what a deploy makes of that, by policy.binding
+
+Of several merge requests each may have shown a part. One is enough for a change, whichever it is:
+all of them were merged, none is deployed yet, and what the newest commit says is what is planned. A
+change that two of them make together was shown by neither.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline_gitops import plans
 from pipeline_gitops.config import Binding, Environment
-from pipeline_gitops.errors import ReportFault
-from pipeline_gitops.pipeline import milestones, origins
+from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.pipeline import inquiries, milestones
+from pipeline_gitops.pipeline.inquiries import Evidence, Look, Unproven
 from pipeline_gitops.plans import Plan, Unshown
-from pipeline_gitops.ports import Clock, CommitStatus, Forge, MergeRequest, Note
-from pipeline_gitops.reports import notes
-from pipeline_gitops.reports.notes import Section
+from pipeline_gitops.ports import CommitStatus, MergeRequest
 from pipeline_gitops.reports.states import EnvironmentState
-from pipeline_gitops.views import Refusal, Result
+from pipeline_gitops.views import Action, Refusal, Result
 
-_REVIEW = 0  # the phase of a stamp
-LONGEST_S = 30.0  # a forge that takes longer is not asked any further
-LONGEST_PAUSE_S = 5.0  # what it may ask us to wait before it answers
 MOST_NOTICES = 10
-
-
-# -- what the forge knows --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What a forge knows of the review of a commit. *unknown*: why it could not be asked."""
-
-    commit: str = ""
-    merge_request: MergeRequest | None = None
-    me: str = ""  # whom our own token speaks for
-    notes: tuple[Note, ...] = ()
-    statuses: tuple[CommitStatus, ...] = ()  # of the reviewed commits, newest first
-    unknown: str = ""
-
-
-Look = Callable[[], Evidence]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
-    """Whose review is looked for. *wait_s*: how long the forge may take to index the merge."""
-
-    commit: str
-    subject: str = ""  # its first line
-    identities: Collection[str] = ()  # that may have reviewed, beside our own
-    ask_me: bool = True  # whether our own counts anywhere
-    wait_s: float = 0.0
-
-
-def gather(inquiry: Inquiry, forge: Forge, clock: Clock) -> Evidence:
-    """Asks the forge. Raises nothing: a forge that does not answer knows nothing."""
-    until = clock.elapsed() + LONGEST_S
-    evidence = Evidence(commit=inquiry.commit)
-    try:
-        for step in (_origin, _author, _notes, _statuses):
-            if clock.elapsed() > until:
-                raise ReportFault(f"it took more than {LONGEST_S:.0f} s to answer")
-            evidence = step(evidence, inquiry, forge, clock)
-            if evidence.merge_request is None:
-                break
-    except ReportFault as fault:
-        return replace(evidence, unknown=fault.what)
-    return evidence
-
-
-def _origin(evidence: Evidence, inquiry: Inquiry, forge: Forge, clock: Clock) -> Evidence:
-    found = origins.origin(inquiry.commit, inquiry.subject, forge, clock, inquiry.wait_s)
-    return replace(evidence, merge_request=found)
-
-
-def _author(evidence: Evidence, inquiry: Inquiry, forge: Forge, _clock: Clock) -> Evidence:
-    return replace(evidence, me=forge.me()) if inquiry.ask_me else evidence
-
-
-def _notes(evidence: Evidence, inquiry: Inquiry, forge: Forge, _clock: Clock) -> Evidence:
-    if evidence.merge_request is None:
-        return evidence
-    authors = _logins((evidence.me, *inquiry.identities))
-    ours = tuple(
-        note
-        for note in forge.notes(evidence.merge_request)
-        if note.author.casefold() in authors and notes.is_marked(note.body)
-    )
-    return replace(evidence, notes=ours)
-
-
-def _statuses(evidence: Evidence, _inquiry: Inquiry, forge: Forge, _clock: Clock) -> Evidence:
-    request = evidence.merge_request
-    if request is None:
-        return evidence
-    for commit in _reviewed_commits(evidence, request):
-        evidence = replace(evidence, statuses=(*evidence.statuses, *forge.status_history(commit)))
-        if any(_is_proven(evidence, state) for state in _states(evidence)):
-            break
-    return evidence
-
-
-def _reviewed_commits(evidence: Evidence, request: MergeRequest) -> tuple[str, ...]:
-    """Where the status may be, the likely commit first.
-
-    A merge queue reviews the very commit that it merges, everybody else the request's head. Once it
-    was deployed, the note does not tell one from the other.
-    """
-    commit, head = evidence.commit, request.head_sha
-    about = [one for one in _sections(evidence) if one.state and one.state.head == commit]
-    if any(one.stamp.phase == _REVIEW for one in about):
-        return tuple(dict.fromkeys((commit, head)))
-    return tuple(dict.fromkeys((head, commit))) if about else (head,)
-
-
-def _is_proven(evidence: Evidence, state: EnvironmentState) -> bool:
-    """Whether any status, whoever set it, has the digest of a state's list: it is the right one."""
-    context = _context(state.environment)
-    return any(
-        plans.summed(state.changes, plans.salt(state.environment, status.sha))
-        == milestones.plan_in(status.description)
-        for status in evidence.statuses
-        if status.context == context
-    )
-
-
-def _sections(evidence: Evidence) -> Iterator[Section]:
-    return (section for note in evidence.notes for section in notes.sections(note.body))
-
-
-def _states(evidence: Evidence) -> Iterator[EnvironmentState]:
-    return (section.state for section in _sections(evidence) if section.state is not None)
-
-
-def _context(environment: str) -> str:
-    return f"{milestones.CONTEXT}/{environment}"
-
-
-def _logins(names: Iterable[str]) -> frozenset[str]:
-    """Forges take no account of case in them."""
-    return frozenset(name.casefold() for name in names if name)
 
 
 # -- what it proves --------------------------------------------------------------------------------
@@ -162,21 +44,12 @@ class Reviewed:
     lacking: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unproven:
-    """Why nothing counts as shown, and what would help."""
-
-    why: str
-    cure: str
-
-
 def reviewed(
     evidence: Evidence, environment: str, identity: Collection[str]
 ) -> Reviewed | Unproven:
     """What was shown of an environment. *identity*: logins whose status counts; () = our own."""
     if evidence.unknown:
-        cure = "run the deploy again once the forge answers"
-        return Unproven(f"the forge could not say what was reviewed ({evidence.unknown})", cure)
+        return evidence.unknown
     request = evidence.merge_request
     if request is None:
         why = "no merge request brought this commit, so nobody was shown what it changes"
@@ -184,7 +57,7 @@ def reviewed(
     named = _proofs(evidence, request, environment, identity or (evidence.me,))
     if isinstance(named, Unproven):
         return named
-    told = [one for one in _states(evidence) if one.environment == environment]
+    told = [one for one in evidence.states if one.environment == environment]
     found = [_held(status, told, request, environment) for status in named]
     return next((one for one in found if one.changes is not None), found[0])
 
@@ -210,10 +83,10 @@ def _proofs(
     evidence: Evidence, request: MergeRequest, environment: str, accepted: Iterable[str]
 ) -> Sequence[CommitStatus] | Unproven:
     """The newest status of each commit that names a plan, of those whose word counts."""
-    context = _context(environment)
+    context = inquiries.context(environment)
     told = [status for status in evidence.statuses if status.context == context]
     named = [status for status in told if milestones.plan_in(status.description)]
-    logins = _logins(accepted)
+    logins = inquiries.logins(accepted)
     ours = [status for status in named if status.creator.casefold() in logins]
     if ours:
         newest = {status.sha: status for status in reversed(ours)}
@@ -250,83 +123,143 @@ def _lacking(told: Sequence[EnvironmentState], plan: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What a deploy has to say and to refuse, and the plan that it is bound to, if any."""
+    """What a deploy has to refuse, or to say."""
 
     refusals: tuple[Refusal, ...] = ()
     notices: tuple[str, ...] = ()
-    reviewed: Reviewed | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was shown."""
+        return not self.refusals and not self.notices
 
 
-def bind(plan: Plan, environment: Environment, look: Look | None) -> Bound:
-    """Holds a plan to what was shown. Asks only where there is something to hold.
+def bind(plan: Plan, environment: Environment, look: Look | None, since: str) -> Bound:
+    """Holds a plan to what was shown. Asks only where, and as long as, there is something to hold.
 
-    *look* None: this deploy is not bound, a rollback for example.
+    *look* None: this deploy is not bound, a rollback for example. *since*: what is deployed now.
     """
     policy = environment.policy
     if look is None or policy.binding is Binding.OFF or not plan.changes:
         return Bound()
-    found = reviewed(look(), environment.name, policy.binding_identity)
-    return decide(plan, found, required=policy.binding is Binding.REQUIRE)
+    required = policy.binding is Binding.REQUIRE
+    own = look.own()
+    found = [reviewed(own, environment.name, policy.binding_identity)]
+    bound = decide(plan, found, required=required)
+    if bound.is_clean or own.unknown:
+        return bound
+    for evidence in look.carried(since):
+        found.append(reviewed(evidence, environment.name, policy.binding_identity))
+        bound = decide(plan, found, required=required)
+        if bound.is_clean:
+            break
+    return bound
 
 
-def decide(plan: Plan, found: Reviewed | Unproven, *, required: bool) -> Bound:
-    """What *plan* may do, after what was found."""
-    if isinstance(found, Unproven):
-        return _unproven(found, required=required)
-    if found.changes is None:
-        if plans.digest(plan, found.salt) == found.plan:
-            return Bound(reviewed=found)
-        why = f"this is not the whole plan of merge request {found.number}, and {found.lacking}"
-        return _unproven(Unproven(why, _CURE), required=required)
-    left = plans.unshown(plan, found.changes, found.salt)
+def decide(plan: Plan, found: Sequence[Reviewed | Unproven], *, required: bool) -> Bound:
+    """What *plan* may do, after what was found: first of the merge request that brought the commit,
+    then of those that came with it, newest first."""
+    known = [one for one in found if isinstance(one, Reviewed)]
+    left = _left(plan, known)
+    if not left:
+        return Bound()
+    gaps = [gap for one in found if (gap := one if isinstance(one, Unproven) else _gap(one))]
+    if all(one.changes is None for one in known):
+        left = ()  # of no object there is more to say
     if required:
-        return Bound(refusals=tuple(_refusal(one, found) for one in left), reviewed=found)
-    return Bound(notices=tuple(_notices(left, found)), reviewed=found)
+        return Bound(refusals=(*map(_unproven, gaps), *map(_refusal, left)))
+    said = (f"not held to a review: {gap.why}" for gap in gaps)
+    return Bound(notices=(*said, *_notices(left)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """A change that nobody showed. *otherwise*: who showed something else of the object."""
+
+    id: ObjectId
+    action: Action
+    asked: tuple[int, ...]
+    otherwise: tuple[int, ...]
+
+
+def _left(plan: Plan, known: Sequence[Reviewed]) -> tuple[_Left, ...]:
+    """What none of the merge requests showed."""
+    unshown = {one.number: {two.id: two for two in _unshown(plan, one)} for one in known}
+    asked = tuple(one.number for one in known if one.changes is not None)
+    return tuple(
+        _Left(
+            id=change.id,
+            action=change.action,
+            asked=asked,
+            otherwise=tuple(n for n, left in unshown.items() if left[change.id].otherwise),
+        )
+        for change in plan.changes
+        if all(change.id in left for left in unshown.values())
+    )
+
+
+def _unshown(plan: Plan, found: Reviewed) -> tuple[Unshown, ...]:
+    if found.changes is not None:
+        return plans.unshown(plan, found.changes, found.salt)
+    if plans.digest(plan, found.salt) == found.plan:
+        return ()
+    return plans.unshown(plan, (), found.salt)
+
+
+def _gap(found: Reviewed) -> Unproven | None:
+    """Why a review proves less than it showed."""
+    if found.changes is not None:
+        return None
+    why = f"this is not the whole plan of merge request {found.number}, and {found.lacking}"
+    return Unproven(why, _CURE)
 
 
 _CURE = (
     "have it reviewed again (a merge request shows the plan as it is now), "
     "or deploy once with --binding warn"
 )
+_TOGETHER = (
+    "bring a merge request on top of both, whose plan shows them together (next time update the "
+    "later one before it is merged, or deploy the earlier one first), "
+    "or deploy once with --binding warn"
+)
 
 
-def _unproven(found: Unproven, *, required: bool) -> Bound:
-    if required:
-        cure = f"{found.cure}; or deploy once with --binding warn"
-        cure = found.cure if found.cure is _CURE else cure
-        return Bound(refusals=(Refusal(rule="not-reviewed", message=found.why, cure=cure),))
-    return Bound(notices=(f"not held to a review: {found.why}",))
+def _unproven(gap: Unproven) -> Refusal:
+    cure = gap.cure if gap.cure is _CURE else f"{gap.cure}; or deploy once with --binding warn"
+    return Refusal(rule="not-reviewed", message=gap.why, cure=cure)
 
 
-def _refusal(one: Unshown, found: Reviewed) -> Refusal:
-    said = f"{one.id} would be {one.action.value}d, which {_shown(one, found)}"
-    return Refusal(rule="not-as-reviewed", message=said, cure=_CURE, id=one.id)
+def _refusal(one: _Left) -> Refusal:
+    said = f"{one.id} would be {one.action.value}d, which {_shown(one)}"
+    cure = _TOGETHER if len(one.otherwise) > 1 else _CURE
+    return Refusal(rule="not-as-reviewed", message=said, cure=cure, id=one.id)
 
 
-def _notices(left: tuple[Unshown, ...], found: Reviewed) -> Iterator[str]:
+def _notices(left: Sequence[_Left]) -> Iterator[str]:
     for one in left[:MOST_NOTICES]:
-        yield f"not as reviewed: {one.id} is {one.action.value}d, which {_shown(one, found)}"
+        yield f"not as reviewed: {one.id} is {one.action.value}d, which {_shown(one)}"
     if len(left) > MOST_NOTICES:
         yield f"not as reviewed: {len(left) - MOST_NOTICES} more objects"
 
 
-def _shown(one: Unshown, found: Reviewed) -> str:
-    if one.otherwise:
-        return f"merge request {found.number} showed otherwise"
-    return f"merge request {found.number} did not show"
+def _shown(one: _Left) -> str:
+    match one.otherwise, one.asked:
+        case (), (number,):
+            return f"merge request {number} did not show"
+        case (), numbers:
+            return f"none of the merge requests {_listed(numbers)} showed"
+        case (number,), _:
+            return f"merge request {number} showed otherwise"
+        case numbers, _:
+            return f"merge requests {_listed(numbers)} showed in part or otherwise, none as a whole"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *first, last = sorted(numbers)
+    return f"{', '.join(map(str, first))} and {last}"
 
 
 def bound(result: Result, held: Bound) -> Result:
-    """The result with what its binding says.
-
-    It names the plan that was reviewed and not its own: the note keeps the list for a run after it.
-    """
-    result = replace(result, notices=(*result.notices, *held.notices))
-    found = held.reviewed
-    if found is None:
-        return result
-    named = (
-        replace(plan, digest=found.plan, change_digests=found.changes or ())
-        for plan in result.plans
-    )
-    return replace(result, plans=tuple(named))
+    """The result with what its binding says."""
+    return replace(result, notices=(*result.notices, *held.notices))

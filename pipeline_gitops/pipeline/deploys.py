@@ -7,7 +7,7 @@ the new plan must be included in the one that was shown. Except for objects of a
 ended: it may have been alive until its claim was taken over, so their changes are shown anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -35,7 +35,6 @@ from pipeline_gitops.views import (
     LeftView,
     Refusal,
     Result,
-    WrittenView,
 )
 
 LOOK_BACK = timedelta(hours=1)  # the API server forgets events after one hour
@@ -153,9 +152,9 @@ class _Deploy:
             self._unsettled |= inventory.claim.all
         plan, survey = self._plan(inventory)
         self._shown = plans.reshown(self._shown, plan, self._unsettled) if self._shown else plan
-        held = bindings.bind(plan, self._order.prepared.environment, self._order.look)
-        refusals = (*_refusals(self._order, plan, survey, self._shown), *held.refusals)
         before = inventories.previous(inventory, self._order.stamp.revision)
+        held = bindings.bind(plan, self._order.prepared.environment, self._order.look, before)
+        refusals = (*_refusals(self._order, plan, survey, self._shown), *held.refusals)
         plain = replace(self._plain, previous=before)
         shown = _shown(plain, self._shown, self._target, self._order.prepared)
         self._result = bindings.bound(shown, held)
@@ -253,14 +252,14 @@ def _superseded(result: Result, order: Order, newer: Stamp, written: Sequence[Ou
     return replace(
         result,
         notices=(notice,),
-        written=_views(written),
+        written=executions.views(written),
         verdict=Verdict.SUPERSEDED,
     )
 
 
 def _refused(result: Result, refusals: tuple[Refusal, ...], written: Sequence[Outcome]) -> Result:
     verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
-    return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
+    return replace(result, refusals=refusals, written=executions.views(written), verdict=verdict)
 
 
 def _refusals(order: Order, plan: Plan, survey: Survey, shown: Plan) -> tuple[Refusal, ...]:
@@ -302,7 +301,7 @@ def _holding(result: Result, order: Order) -> Result:
 
 def _finished(result: Result, execution: Execution, written: Sequence[Outcome]) -> Result:
     rollout = execution.rollout
-    result = replace(result, written=_views(written), rollout=rollout)
+    result = replace(result, written=executions.views(written), rollout=rollout)
     if execution.fault:
         return _cut_short(result, execution.fault, written)
     if not executions.all_done(execution.outcomes) and executions.may_stand(written):
@@ -342,15 +341,3 @@ def _cut_short(result: Result, fault: Fault, written: Sequence[Outcome]) -> Resu
     # Part of the plan stands: that is what the exit code must say, whatever broke afterwards.
     said = FaultView(message=fault.what, cure=fault.cure, verdict=Verdict.PARTIAL)
     return replace(result, fault=said, verdict=Verdict.PARTIAL)
-
-
-def _views(outcomes: Iterable[Outcome]) -> tuple[WrittenView, ...]:
-    return tuple(
-        WrittenView(
-            id=outcome.id,
-            action=outcome.action,
-            state=outcome.state.value,
-            message=outcome.message,
-        )
-        for outcome in outcomes
-    )

@@ -5,7 +5,6 @@
 The inventory goes last: a run that is killed in between and started again goes on where it stopped.
 """
 
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -26,7 +25,6 @@ from pipeline_gitops.views import (
     Refusal,
     Result,
     RolloutView,
-    WrittenView,
 )
 
 ATTEMPTS = 5
@@ -80,7 +78,9 @@ def _destroy(
         refusals = _refusals(order, plan, shown)
         if refusals:
             verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
-            return replace(result, refusals=refusals, written=_views(written), verdict=verdict)
+            return replace(
+                result, refusals=refusals, written=executions.views(written), verdict=verdict
+            )
         try:
             done = _carry_out(order, target, plan, survey, clock, journal)
         except Stale:
@@ -97,7 +97,7 @@ def _destroy(
         cure="stop what deploys to it, and run this again",
     )
     verdict = Verdict.PARTIAL if executions.may_stand(written) else Verdict.REFUSED
-    return replace(result, refusals=(refusal,), written=_views(written), verdict=verdict)
+    return replace(result, refusals=(refusal,), written=executions.views(written), verdict=verdict)
 
 
 def _is_there(inventory: Inventory) -> bool:
@@ -215,7 +215,7 @@ def _still_there(id: ObjectId, assessed: tuple[Health, str]) -> HealthView:
 
 
 def _finished(result: Result, done: _Done, written: tuple[Outcome, ...]) -> Result:
-    result = replace(result, written=_views(written))
+    result = replace(result, written=executions.views(written))
     stands = executions.may_stand(written)
     if done.fault:
         if isinstance(done.fault, InterruptedFault) or not stands:
@@ -229,15 +229,3 @@ def _finished(result: Result, done: _Done, written: tuple[Outcome, ...]) -> Resu
         return replace(result, rollout=rollout, verdict=Verdict.UNHEALTHY)
     gone = "everything that this environment owned is gone, its inventory included"
     return replace(result, notices=(*result.notices, gone))
-
-
-def _views(outcomes: Iterable[Outcome]) -> tuple[WrittenView, ...]:
-    return tuple(
-        WrittenView(
-            id=outcome.id,
-            action=outcome.action,
-            state=outcome.state.value,
-            message=outcome.message,
-        )
-        for outcome in outcomes
-    )

@@ -15,7 +15,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Receipt, Stamp
 from pipeline_gitops.manifests import vanishes
 from pipeline_gitops.pipeline import cards, rollouts
-from pipeline_gitops.pipeline.bindings import Look
+from pipeline_gitops.pipeline.inquiries import Look
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.pipeline.waits import Waits
 from pipeline_gitops.plans import (
@@ -30,7 +30,7 @@ from pipeline_gitops.plans import (
     Wave,
 )
 from pipeline_gitops.ports import Clock, Journal, Stale, Target, Writing
-from pipeline_gitops.views import Action, CardView, Health, HealthView, RolloutView
+from pipeline_gitops.views import Action, CardView, Health, HealthView, RolloutView, WrittenView
 
 # Which deletion policy of a hook applies to how it ended.
 _ENDED = {Health.CURRENT: HookDelete.SUCCEEDED, Health.FAILED: HookDelete.FAILED}
@@ -418,6 +418,19 @@ def ran(written: Iterable[Outcome]) -> Mapping[ObjectId, bool]:
 def all_done(outcomes: Iterable[Outcome]) -> bool:
     """Whether every write has happened."""
     return all(outcome.state is State.DONE for outcome in outcomes)
+
+
+def views(outcomes: Iterable[Outcome]) -> tuple[WrittenView, ...]:
+    """What may be said of what was written."""
+    return tuple(
+        WrittenView(
+            id=outcome.id,
+            action=outcome.action,
+            state=outcome.state.value,
+            message=outcome.message,
+        )
+        for outcome in outcomes
+    )
 
 
 def may_stand(outcomes: Iterable[Outcome]) -> bool:

@@ -52,6 +52,8 @@ def _inspect(
     result = recorded(result, inventory)
     if target.runtime is None:
         return result
+    # Nothing is rendered, so nothing is known yet of what messages and logs must not show.
+    reviews.hide(journal, target.runtime.secrets(inventory.ids))
     live = target.runtime.watch(inventory.ids, 0.0)
     looks = Looks(inventory.ids, expectations(environment, inventory, live, rules))
     looks.take(live, 0.0)

@@ -29,6 +29,7 @@ _EDITS = 2  # an edit may be sent again: it says the same
 _ORPHANED_S = 60.0  # nobody is still writing to a duplicate of this age
 
 _T = TypeVar("_T")
+_Make = Callable[[Mapping[str, Section]], Sequence[Section]]  # sections, for those that stand there
 
 
 class Posting(StrEnum):
@@ -78,19 +79,26 @@ def report_on(
     sharing: Sharing,
 ) -> NotePosted:
     """Puts a report into the note, a section per environment. Raises ReportFault."""
-    made = notes.sections_of(
-        report, stamp, limit=forge.limits.note, environments=sharing.environments
-    )
-    mine = [section.key for section in made]
-    return upsert(
+
+    def make(standing: Mapping[str, Section]) -> tuple[Section, ...]:
+        return notes.sections_of(
+            report,
+            stamp,
+            limit=forge.limits.note,
+            environments=sharing.environments,
+            standing=standing,
+        )
+
+    mine = [result.environment for result in report.results]
+    return _Writer(
         forge,
         merge_request,
-        made,
-        clock=clock,
-        writers=sharing.writers(mine),
-        rank=sharing.rank(mine),
+        make,
+        clock,
+        sharing.writers(mine),
+        sharing.rank(mine),
         quiet=notes.is_quiet(report),
-    )
+    ).write()
 
 
 def upsert(
@@ -109,7 +117,8 @@ def upsert(
     them, from 0: the first one creates the note. *quiet*: they are no reason to create one. Raises
     ReportFault; no deploy fails for that.
     """
-    return _Writer(forge, merge_request, sections, clock, writers, rank, quiet=quiet).write()
+    made = tuple(sections)
+    return _Writer(forge, merge_request, lambda _: made, clock, writers, rank, quiet=quiet).write()
 
 
 class _Writer:
@@ -119,7 +128,7 @@ class _Writer:
         self,
         forge: Forge,
         merge_request: MergeRequest,
-        sections: Sequence[Section],
+        make: _Make,
         clock: Clock,
         writers: int,
         rank: int,
@@ -128,8 +137,9 @@ class _Writer:
     ) -> None:
         self._forge = forge
         self._merge_request = merge_request
-        self._mine = notes.union(sections)
-        self._name = " ".join(f"{one.key}@{one.stamp}" for one in sections)
+        self._make = make
+        self._mine: dict[str, Section] = {}
+        self._name = ""
         self._quiet = quiet
         self._clock = clock
         self._alone = writers <= 1
@@ -151,6 +161,8 @@ class _Writer:
                     return NotePosted("", Posting.UNNEEDED)
                 ours = self._await_first()
             union = _union(ours)
+            if not self._name:
+                self._begin(union)
             self._give_way(union)
             if not self._mine:
                 return NotePosted(ours[0].id, Posting.OUTDATED)
@@ -172,6 +184,12 @@ class _Writer:
         found = self._timed(lambda: self._forge.notes(self._merge_request))
         ours = [note for note in found if note.author == self._me and notes.is_marked(note.body)]
         return tuple(sorted(ours, key=lambda note: (len(note.id), note.id)))
+
+    def _begin(self, union: Mapping[str, Section]) -> None:
+        """Makes our sections: what stands there first may have to be kept in them."""
+        made = self._make(union)
+        self._mine = notes.union(made)
+        self._name = " ".join(f"{one.key}@{one.stamp}" for one in made)
 
     def _give_way(self, union: Mapping[str, Section]) -> None:
         """Leaves to newer reports what they have said."""

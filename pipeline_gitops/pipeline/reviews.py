@@ -3,7 +3,7 @@
 Nothing here writes. A review takes read-only targets, so the type checker proves it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline_gitops import diffs, manifests, plans
@@ -117,14 +117,15 @@ def namespace_of(environment: Environment) -> str:
 
 def hide(journal: Journal, bodies: Iterable[Body | None]) -> None:
     """Every value of the Secrets among *bodies* is masked from here on."""
-    values = [
-        value
-        for body in bodies
-        if body is not None and not manifests.is_encrypted(body)
-        for value in manifests.secret_values(body)
-    ]
+    values = tuple(_secret_values(bodies))
     if values:
         journal.hide(values)
+
+
+def _secret_values(bodies: Iterable[Body | None]) -> Iterator[str]:
+    for body in bodies:
+        if body is not None and not manifests.is_encrypted(body):
+            yield from manifests.secret_values(body)
 
 
 def against_base(prepared: Prepared, base: Prepared | None) -> Plan:
@@ -159,8 +160,13 @@ def against_target(
     *inventory*: the very one that a decision was made on. Read again, it might be a newer deploy's.
     """
     survey = target.survey(prepared.set, inventory)
-    hide(journal, (body for sight in survey.sights for body in (sight.before, sight.after)))
-    plan = plans.compute(survey, prune=prepared.environment.policy.prune)
+    live = [body for sight in survey.sights for body in (sight.before, sight.after)]
+    hide(journal, live)
+    wanted = (manifest.body for manifest in prepared.set.manifests)
+    plan = replace(
+        plans.compute(survey, prune=prepared.environment.policy.prune),
+        secrets=frozenset(_secret_values((*live, *wanted))),
+    )
     # Where nothing runs, hooks are files like others: whoever applies them runs them.
     return (plans.with_hooks(plan, survey) if target.runtime else plan), survey
 

@@ -116,6 +116,7 @@ class _Vigil:
         if rollout is None or inventory is None:
             return replace(result, verdict=Verdict.UNHEALTHY)
         if not rollouts.healthy(rollout):
+            self._hide(inventory)  # as they are by now
             background = Background(since=self._clock.now() - inspections.LOOK_BACK)
             found = cards.cards(self._runtime, rollout, background, self._journal)
             return replace(result, cards=found, verdict=Verdict.UNHEALTHY)
@@ -150,6 +151,7 @@ class _Vigil:
 
     def _found(self, inventory: Inventory, stream: Watch) -> "_Members":
         """The members as they are now; what is known of them from before is kept."""
+        self._hide(inventory)
         before, live = self._members, stream.read()
         expected = inspections.expectations(
             self._call.environment, inventory, live, self._call.rules
@@ -166,6 +168,10 @@ class _Vigil:
             self._narrator.runs(looks.views)
         self._members = _Members(looks, diagnoses, before)
         return self._members
+
+    def _hide(self, inventory: Inventory) -> None:
+        """Nothing is rendered, so only the target knows what messages and logs must not show."""
+        reviews.hide(self._journal, self._runtime.secrets(inventory.ids))
 
     def _look(self, members: "_Members", now: float) -> None:
         """Takes in how things are, and says what is new of it."""

@@ -84,7 +84,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every change of one deploy, sorted by identity; refusals of the target beside them."""
+    """Every change of one deploy, sorted by identity; refusals of the target beside them.
+
+    *secrets*: values of the environment's Secrets; what is told of the plan depends on none.
+    """
 
     changes: tuple[Change, ...] = ()
     unchanged: frozenset[ObjectId] = frozenset()
@@ -92,6 +95,7 @@ class Plan:
     blind: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     leftovers: tuple[Change, ...] = ()  # deletions of what hooks left, right before these run again
+    secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def ids(self) -> tuple[ObjectId, ...]:

@@ -9,22 +9,27 @@ those move without anybody changing what was shown.
     delete           nothing more: an object is gone, whatever it held
 
 Within a run digests are whole. Between jobs they travel in a note and a commit status, so they are
-short, and salted with the commit that was reviewed: whoever writes a change cannot look for one
-with the same short digest before its commit exists, and the commit changes the salt.
+short, masked where another object repeats a value of a Secret, and salted with the commit that was
+reviewed: whoever writes a change cannot look for one with the same short digest before its commit
+exists, and the commit changes the salt.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline_gitops import diffs
+from pipeline_gitops.documents import Json
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.masks import Redactor
 from pipeline_gitops.plans.changes import Change, Plan
 from pipeline_gitops.views import Action
 
 PLAN_LENGTH = 24  # hex digits: 96 bits
+Mask = Callable[[Json], Json]
+
 _TAG, _REST = 3, 12  # base64 digits: 18 bits say which object, 72 bits what happens to it
 
 
@@ -45,7 +50,8 @@ def summed(shown: Iterable[str], salt: str) -> str:
 
 def change_digests(plan: Plan, salt: str = "") -> tuple[str, ...]:
     """A short digest per change, sorted; its first digits are those of the object alone."""
-    return tuple(sorted(_short(change, change.action, salt) for change in plan.changes))
+    mask = _mask(plan)
+    return tuple(sorted(_short(change, change.action, salt, mask) for change in plan.changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +67,11 @@ def unshown(plan: Plan, shown: Iterable[str], salt: str) -> tuple[Unshown, ...]:
     """Changes of *plan* that are not among what was *shown*."""
     known = frozenset(shown)
     tags = frozenset(one[:_TAG] for one in known)
+    mask = _mask(plan)
     return tuple(
         Unshown(id=change.id, action=change.action, otherwise=_tag(change.id, salt) in tags)
         for change in plan.changes
-        if not any(_short(change, action, salt) in known for action in _shown_as(change))
+        if not any(_short(change, action, salt, mask) in known for action in _shown_as(change))
     )
 
 
@@ -102,19 +109,50 @@ def _shown_as(change: Change) -> Iterator[Action]:
         yield Action.REPLACE  # a run that was killed between deletion and creation
 
 
-def _short(change: Change, action: Action, salt: str) -> str:
-    return _tag(change.id, salt) + _base64([salt, _whole(change, action)], _REST)
+def _short(change: Change, action: Action, salt: str, mask: Mask) -> str:
+    return _tag(change.id, salt) + _base64([salt, _whole(change, action, mask)], _REST)
+
+
+def _mask(plan: Plan) -> Mask:
+    """What hides the values of the plan's Secrets, wherever they are repeated."""
+    if not plan.secrets:
+        return _as_it_is
+    redact = Redactor(plan.secrets)
+
+    def masked(value: Json) -> Json:
+        if isinstance(value, str):
+            return redact(value)
+        if isinstance(value, Mapping):
+            return {redact(key): masked(inner) for key, inner in value.items()}
+        return [*map(masked, value)] if isinstance(value, list) else value
+
+    return masked
+
+
+def _as_it_is(value: Json) -> Json:
+    return value
 
 
 def _tag(id: ObjectId, salt: str) -> str:
     return _base64([salt, _named(id)], _TAG)
 
 
-def _whole(change: Change, action: Action) -> str:
-    return _sha([_named(change.id), action.value, _effect(change, action)]).hex()
+def _whole(change: Change, action: Action, mask: Mask = _as_it_is) -> str:
+    fields = _effect(change, action)
+    # Sorted when they are masked: the order of keys would tell something of those that are hidden.
+    effect = sorted(
+        _written([*map(mask, _keys(pointer)), mask(value)]) for pointer, value in fields
+    )
+    return _sha([_named(change.id), action.value, effect]).hex()
 
 
-def _effect(change: Change, action: Action) -> object:
+def _keys(pointer: str) -> Iterator[str]:
+    """The keys of a path, as they are."""
+    return (key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/"))
+
+
+def _effect(change: Change, action: Action) -> Sequence[tuple[str, Json]]:
+    """Pointers and new values of the fields that change."""
     sight = change.sight
     match action:
         case Action.UPDATE:
@@ -122,7 +160,7 @@ def _effect(change: Change, action: Action) -> object:
         case Action.CREATE | Action.REPLACE:
             return diffs.changed_fields(None, sight.send.body if sight.send else sight.after)
         case Action.DELETE:
-            return None
+            return ()
 
 
 def _named(id: ObjectId) -> tuple[str, str, str, str]:
@@ -134,5 +172,8 @@ def _base64(value: object, length: int) -> str:
 
 
 def _sha(value: object) -> bytes:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(_written(value).encode("utf-8", "surrogatepass")).digest()
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

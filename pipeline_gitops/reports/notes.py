@@ -17,6 +17,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from urllib.parse import quote, unquote
 
 from pipeline_gitops.masks import Sealed
@@ -86,18 +87,24 @@ class Section:
 
 
 def sections_of(
-    report: Sealed, stamp: Stamp, *, limit: int, environments: int = 0
+    report: Sealed,
+    stamp: Stamp,
+    *,
+    limit: int,
+    environments: int = 0,
+    standing: Mapping[str, Section] = MappingProxyType({}),
 ) -> tuple[Section, ...]:
     """A section per environment of a report, each in its share of a note of *limit* characters.
 
-    *environments*: how many there are altogether, those of other jobs included.
+    *environments*: how many there are altogether, those of other jobs included. *standing*: the
+    sections whose place they take.
     """
     share = max(limit - OVERHEAD, 0) // max(environments, len(report.results), 1)
     told: dict[Finding, str] = {}
     made = []
     for result in words.worst_first(report.results):
-        state = states.of(result, report)
         empty = Section(key=result.environment or "-", stamp=stamp, body=Shown(""))
+        state = _keeping(states.of(result, report), stamp, standing.get(empty.key))
         frame = len(_text(replace(empty, line="{}")))
         line = states.text(state, int((share - frame) * _STATES_SHARE))
         empty = replace(empty, line=line)
@@ -105,6 +112,17 @@ def sections_of(
         told |= {one: result.environment for one in result.findings if one not in told}
         made.append(replace(empty, body=body))
     return tuple(made)
+
+
+def _keeping(state: EnvironmentState, stamp: Stamp, standing: Section | None) -> EnvironmentState:
+    """The state with the list of what was reviewed, of a deploy that has none of its own.
+
+    However it ended: the next one that carries the merge request is held to that list.
+    """
+    before = standing.state if standing else None
+    if stamp.phase == _REVIEW or before is None or state.plan:
+        return state
+    return replace(state, plan=before.plan, changes=before.changes)
 
 
 def is_quiet(report: Sealed) -> bool:

@@ -23,7 +23,7 @@ environments:
   {environment}:
     path: deploy
     target: {{cluster: {{}}}}
-    policy: {{timeout: 60s, stability: 0s}}
+    policy: {{timeout: 60s, stability: 0s, patience: {{seconds: 1}}}}
 """
 
 

@@ -4,6 +4,7 @@ import difflib
 import random
 import signal
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.campaigns.proxies import Exchange, Plain, Proxy, Request, Watcher
 from tests.campaigns.scenarios import Scenario
 
 KILLED = -signal.SIGKILL
-LATEST_S = 0.4  # about as long as an undisturbed deploy takes
+OK, REFUSED, UNHEALTHY = 0, 4, 7
 
 
 @dataclass
@@ -59,24 +60,39 @@ class Yard:
         self._kubeconfig = kubeconfig(folder, proxy.url, token)
         self._history = History(folder / "repository", scenario.name, scenario.states)
         self._turn = 0
-        self._commit = ""
+        self._commit = self._older = ""
+        self._latest_s = 0.0  # as long as an undisturbed deploy takes
         self._dumps: dict[int, str] = {}
         self._spots: dict[int, list[Spot]] = {}
+        self._writes: dict[int, list[Spot]] = {}
 
     @property
     def _state(self) -> int:
-        return self._turn % len(self.scenario.states)
+        return 1 if self.scenario.fails else self._turn % len(self.scenario.states)
+
+    @property
+    def _end(self) -> int:
+        """How an undisturbed deploy ends."""
+        return UNHEALTHY if self.scenario.fails else OK
 
     def learn(self) -> None:
         """What undisturbed deploys do and leave behind, in each direction."""
-        for _ in range(2 * len(self.scenario.states)):
+        rounds = 1 if self.scenario.fails else 2 * len(self.scenario.states)
+        for _ in range(rounds):
             self._begin()
             survey = Survey(self._told())
             self._watch(survey)
+            started = time.monotonic()
             deployer = self._start()
-            assert self._crew.ended(deployer) == 0, deployer.said()
+            assert self._crew.ended(deployer) == self._end, deployer.said()
+            self._latest_s = time.monotonic() - started
+            wanted = self.scenario.wanted(0 if self.scenario.fails else self._state)
+            unlike = self._place.unlike(wanted, self.scenario.states)
+            assert not unlike, f"done, but not as wanted: {unlike}"
             self._dumps[self._state] = self._dump()
             self._spots[self._state] = sorted(survey.seen)
+            writes = [spot for spot, request in survey.seen.items() if request.writes]
+            self._writes[self._state] = sorted(writes)
 
     def run(self, seed: int) -> None:
         """Kills one deploy. Raises AssertionError with everything that tells what went wrong."""
@@ -85,10 +101,12 @@ class Yard:
         first, how = self._killed(chance)
         code = self._crew.ended(first)
         about = f"seed {seed}, {self.scenario.name} to state {self._state}, killed {how}"
-        assert code in (KILLED, 0), f"{about}: exit code {code}: {first.said()}"
-        if code != 0:
+        assert code in (KILLED, self._end), f"{about}: exit code {code}: {first.said()}"
+        if code == KILLED:
             second = self._start()
-            assert self._crew.ended(second) == 0, f"{about}: {first.said()}{second.said()}"
+            # What it only has to finish going back from, it is not allowed to deploy any more.
+            ends = (UNHEALTHY, REFUSED) if self.scenario.fails else (OK,)
+            assert self._crew.ended(second) in ends, f"{about}: {first.said()}{second.said()}"
         found, expected = self._dump(), self._dumps[self._state]
         lines = difflib.unified_diff(expected.splitlines(), found.splitlines(), "clean", "found")
         assert found == expected, "\n".join([about, *lines])
@@ -96,13 +114,15 @@ class Yard:
     def _killed(self, chance: random.Random) -> tuple[Deployer, str]:
         """A deployer that dies soon, and when."""
         if chance.random() < 0.3:
-            after_s = chance.uniform(0, LATEST_S)
+            after_s = chance.uniform(0, self._latest_s)
             self._watch(Plain())
             victim = self._start()
             self._crew.wait(lambda: victim.code is not None, after_s)
             victim.send(signal.SIGKILL)
             return victim, f"after {after_s:.3f} s"
-        spot, after = chance.choice(self._spots[self._state]), chance.random() < 0.5
+        # Most of what is sent only looks; what a kill leaves half done are the writes.
+        spots = (self._spots if chance.random() < 0.5 else self._writes)[self._state]
+        spot, after = chance.choice(spots), chance.random() < 0.5
         killer = Killer(self._told(), spot=spot, after=after)
         self._watch(killer)
         killer.victim = self._start()
@@ -118,18 +138,23 @@ class Yard:
             self._place.clear(self.scenario.wanted(self._turn))
         for meddling in self.scenario.meddling if self._commit else ():
             self._place.meddle(meddling)
+        if self.scenario.fails:
+            self._commit = self._history.commit(0, self._commit)
+            assert self._crew.ended(self._start()) == OK
+        self._older = self._commit
         self._commit = self._history.commit(self._state, self._commit)
 
     def _start(self) -> Deployer:
         place = self._history.checkout(self._commit, "checkout")
-        argv = ("deploy", "--namespace", self._place.namespace)
+        argv = ("deploy", "--namespace", self._place.namespace, "--rollback", "on-failure")
         return self._crew.start(argv, place, KUBECONFIG=self._kubeconfig)
 
     def _watch(self, watcher: Watcher) -> None:
         self._proxy.watcher = watcher
 
     def _told(self) -> dict[str, str]:
-        return {self._place.namespace: "NAMESPACE", self._commit: "REVISION"}
+        told = {self._place.namespace: "NAMESPACE", self._commit: "REVISION"}
+        return {**told, self._older: "OLDER"} if self._older else told
 
     def _dump(self) -> str:
         return self._place.dump(self.scenario.states, self._told())

@@ -112,6 +112,19 @@ class Place:
         custom = f"apis/{version}/namespaces/{{}}/{kind.lower()}s"
         return PREFIXES.get(kind, custom).format(self.namespace)
 
+    def unlike(self, wanted: Iterable[Body], states: Iterable[Iterable[Body]]) -> list[str]:
+        """What is not as it is wanted, or there though only another of *states* wants it.
+
+        By nothing but the manifests: what a deploy leaves is no measure of itself.
+        """
+        known = {self._path(body): None for state in states for body in state}
+        known |= {self._path(body): body for body in wanted}
+        return [
+            path
+            for path, body in known.items()
+            if not _covers(self.admin.send("GET", path, or_=GONE) or None, body)
+        ]
+
     def dump(self, states: Iterable[Iterable[Body]], told: Mapping[str, str]) -> str:
         """All that there is of the scenario, kinds of *states* read whole, as comparable text.
 
@@ -146,6 +159,15 @@ class Place:
         return name.startswith(f"{self.scenario}-") or name == f"{INVENTORY}{self.scenario}"
 
 
+def _covers(live: Any, wanted: Any) -> bool:
+    """Whether every field of *wanted* is so; what is not wanted at all is not there."""
+    if isinstance(wanted, dict) and isinstance(live or {}, dict):  # empty ones are not stored
+        return all(_covers((live or {}).get(key), value) for key, value in wanted.items())
+    if isinstance(live, list) and isinstance(wanted, list):
+        return len(live) == len(wanted) and all(map(_covers, live, wanted))
+    return bool(live == wanted)
+
+
 def normalised(live: Body) -> Body:
     """An object without what two equal deploys differ in."""
     metadata = {k: v for k, v in live["metadata"].items() if k not in _OWN}
@@ -175,6 +197,7 @@ def recorded(live: Body) -> Mapping[str, Any]:
         "owner": fields["owner"],
         "revision": fields["stamp"] and fields["stamp"][0],
         "claimed": fields["claim"] is not None,
+        "held": fields["held"],
         "last": bool(fields["history"]) and fields["history"][0] == fields["stamp"],
         "members": sorted(row[:4] for row in fields["members"]),
     }

@@ -20,12 +20,12 @@ from tests.campaigns.histories import OK, SUPERSEDED, Change, Event, Exit, Recor
 from tests.campaigns.places import INVENTORY, Admin, kubeconfig, unpacked
 from tests.campaigns.proxies import Exchange, Proxy, Request
 from tests.campaigns.scenarios import Body
-from tests.contract.clusters import config_map
+from tests.contract.clusters import PREFIXES, config_map, deployment, service
 
 ENVIRONMENT = "race"
-# Done, refused because somebody else was faster, in part, superseded, killed.
-EXITS = frozenset({OK, 4, 5, 6, SUPERSEDED, -signal.SIGKILL})
-LAST_REQUEST = 30  # of a deploy of such a set: about as many as it sends
+# Done, refused as somebody else was faster, in part, not running as written, superseded, killed.
+EXITS = frozenset({OK, 4, 5, 6, 7, SUPERSEDED, -signal.SIGKILL})
+LAST_REQUEST = 40  # of a deploy of such a set: about as many as it sends
 MARKER = "marker"
 
 # A line of commits, and two beside it. Their order is that of the counter of runs; where Git knows
@@ -38,22 +38,46 @@ LINE = ("c0", "c1", "c2", "c3", "c4")
 def objects(rank: int) -> tuple[Body, ...]:
     """What the commit of that rank wants.
 
-    Two objects carry its number. One is alike in every other commit, so that a deploy may find it
-    right and not write it. One comes and goes.
+    Some objects carry its number. Some are alike in every other commit, so that a deploy may find
+    them right and not write them. Three come and go. Controllers write to the Deployments while
+    deploys do: their status, their annotations, the endpoints of the Service.
     """
     always = (
         config_map("numbered-one", revision=str(rank)),
         config_map("numbered-two", revision=str(rank)),
+        deployment("numbered-web", image=f"web:{rank}", replicas=0),
         config_map("turning", color=("blue", "red")[rank % 2]),
+        deployment("turning-web", replicas=rank % 2),
+        service("turning-front", 80 + rank % 2),
         config_map("still", size="1"),
     )
-    return (*always, config_map("passing", revision=str(rank))) if rank % 3 != 1 else always
+    passing = (config_map(f"passing-{n}", revision=str(rank)) for n in range(3) if rank % 3 != n)
+    return (*always, *passing)
 
+
+def value_of(body: Body) -> str:
+    """What a commit says of an object, as far as it says anything of its own."""
+    spec = body.get("spec", {})
+    match body["kind"]:
+        case "Deployment":
+            (container,) = spec["template"]["spec"]["containers"]
+            return json.dumps([container["image"], spec["replicas"]])
+        case "Service":
+            return json.dumps([port["port"] for port in spec["ports"]])
+        case _:
+            return json.dumps(body.get("data", {}))
+
+
+MARKERS = {
+    "ConfigMap": config_map(MARKER),
+    "Deployment": deployment(MARKER, replicas=0),
+    "Service": service(MARKER),
+}
 
 RULES = Rules(
     ranks=RANKS,
     wants={
-        commit: {body["metadata"]["name"]: json.dumps(body["data"]) for body in objects(rank)}
+        commit: {body["metadata"]["name"]: value_of(body) for body in objects(rank)}
         for commit, rank in RANKS.items()
     },
 )
@@ -192,7 +216,8 @@ class Track:
         self._namespace = namespace
         self._token = token
         self._folder = folder
-        self._path = f"api/v1/namespaces/{namespace}/configmaps"
+        kinds = {body["kind"] for body in objects(0)}
+        self._paths = {kind: PREFIXES[kind].format(namespace) for kind in sorted(kinds)}
         states = [objects(rank) for rank in RANKS.values()]
         self._history = History(folder / "repository", ENVIRONMENT, states)
         self._shas: dict[str, str] = {}
@@ -206,7 +231,8 @@ class Track:
         """One race. Raises AssertionError with its whole history."""
         chance = random.Random(seed)
         course = drawn(chance)
-        self._admin.send("DELETE", self._path)
+        for path in self._paths.values():
+            self._admin.send("DELETE", path)
         since = self._version()
         if course.first:
             self._alone("c0")
@@ -280,17 +306,21 @@ class Track:
 
     def _version(self) -> int:
         """The newest that there is."""
-        listed = self._admin.send("GET", f"{self._path}?limit=1")
+        listed = self._admin.send("GET", f"{self._paths['ConfigMap']}?limit=1")
         return int(listed["metadata"]["resourceVersion"])
 
     def _log(self, since: int) -> list[Event]:
         """Everything that happened, each write once, as the server tells whoever watches."""
-        marker = {"metadata": {"name": MARKER}}
-        self._admin.send("POST", self._path, marker)
+        return [event for kind in self._paths for event in self._happened(kind, since)]
+
+    def _happened(self, kind: str, since: int) -> list[Event]:
+        """What happened to the objects of a kind, up to a marker of ours."""
+        path = self._paths[kind]
+        self._admin.send("POST", path, MARKERS[kind])
         events: list[Event] = []
         values: dict[str, str] = {}
-        for event in self._admin.watched(f"{self._path}?watch=1&resourceVersion={since}"):
-            live = event["object"]
+        for event in self._admin.watched(f"{path}?watch=1&resourceVersion={since}"):
+            live = {**event["object"], "kind": kind}
             name = live["metadata"]["name"]
             if name == MARKER:
                 return events
@@ -305,7 +335,7 @@ class Track:
             return () if type_ == "DELETED" else (self._record(version, live),)
         if name == "kube-root-ca.crt":
             return ()
-        value = "" if type_ == "DELETED" else json.dumps(live.get("data", {}))
+        value = "" if type_ == "DELETED" else value_of(live)
         epoch = int(live["metadata"].get("annotations", {}).get(EPOCH, 0))
         if values.get(name, "") == value:
             return ()  # a mark, not what the object says

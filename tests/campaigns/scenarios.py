@@ -15,6 +15,7 @@ Body = dict[str, Any]
 
 REPLACE = {"pipeline-gitops.dev/replace": "true"}
 THEIRS = "kubectl-edit"
+FATE = "pipeline-gitops.test/fate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +32,15 @@ class Scenario:
     """Two states of one environment. *fresh*: nothing is there when a run begins.
 
     *group* tells that the set defines a kind: its API group is then new with each run, for
-    definitions belong to the whole cluster.
+    definitions belong to the whole cluster. *fails*: the second state never runs, so that each run
+    deploys it after the first and goes back.
     """
 
     name: str
     states: tuple[tuple[Body, ...], ...]
     fresh: bool = False
     group: bool = False
+    fails: bool = False
     meddling: tuple[Meddling, ...] = ()
 
     @property
@@ -142,6 +145,16 @@ def _conflict() -> Scenario:
             ),
         ),
     )
+
+
+def failing() -> Scenario:
+    """What does not run goes back by itself: something created, something changed, a workload."""
+    name = named("failing")
+    good = (config_map(name("settings"), color="blue"), deployment(name("web"), image="web:1"))
+    web = deployment(name("web"), image="web:2")
+    web["spec"]["template"]["metadata"]["annotations"] = {FATE: "image-not-found"}
+    bad = (config_map(name("settings"), color="red"), config_map(name("more"), size="1"), web)
+    return Scenario(name="failing", states=(good, bad), fails=True)
 
 
 SCENARIOS = {

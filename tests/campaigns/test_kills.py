@@ -10,7 +10,7 @@ from tests.campaigns.crews import Crew
 from tests.campaigns.kills import Yard
 from tests.campaigns.places import Admin
 from tests.campaigns.proxies import Proxy
-from tests.campaigns.scenarios import SCENARIOS
+from tests.campaigns.scenarios import SCENARIOS, failing
 from tests.cluster.controlplane import ControlPlane
 
 SEEDS = 120  # of `make test`
@@ -19,7 +19,10 @@ CHOSEN = {
     "first": SCENARIOS["first"].without("Deployment"),
     "mixed": SCENARIOS["mixed"].without("Deployment"),
     "conflict": SCENARIOS["conflict"],
+    "failing": failing(),
 }
+# A run takes seconds where a rollout has to fail, and another one to succeed.
+SHARES = {"first": 20, "mixed": 20, "conflict": 20, "failing": 3}
 PARTS = 2
 TOLD_EACH = 50
 
@@ -37,7 +40,7 @@ def test_a_killed_deploy_is_finished_by_the_next(
     progress: Callable[[str], None],
 ) -> None:
     """The same command again: the same end state as without a kill, and exit code 0."""
-    seeds = range(part, -(-examples(SEEDS) // len(CHOSEN)), PARTS)
+    seeds = range(part, -(-examples(SEEDS) * SHARES[scenario] // sum(SHARES.values())), PARTS)
     with Crew(tmp_path) as crew:
         token = control_plane.admin_token
         yard = Yard(CHOSEN[scenario], crew, proxy, admin, namespace, token, tmp_path)

@@ -12,7 +12,7 @@ from tests.campaigns.proxies import Proxy
 from tests.campaigns.races import Track
 from tests.cluster.controlplane import ControlPlane
 
-RACES = 120  # of `make test`
+RACES = 96  # of `make test`
 PARTS = 6
 TOLD_EACH = 50
 

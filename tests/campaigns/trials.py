@@ -150,8 +150,10 @@ class Stage:
 
     def dump(self) -> str:
         """What there is now."""
-        states = [self.scenario.wanted(n, self._group) for n in range(len(self.scenario.states))]
-        return self.place.dump(states, self.told)
+        return self.place.dump(self._states(), self.told)
+
+    def _states(self) -> list[tuple[Body, ...]]:
+        return [self.scenario.wanted(n, self._group) for n in range(len(self.scenario.states))]
 
     # -- deploys -----------------------------------------------------------------------------------
 
@@ -202,6 +204,8 @@ class Stage:
             survey = Survey(self.told)
             ended = self.deploy(survey)
             assert ended.verdict is Verdict.OK, f"{self.scenario.name}: {ended.said}"
+            unlike = self.place.unlike(self._bodies(), self._states())
+            assert not unlike, f"{self.scenario.name}: done, but not as wanted: {unlike}"
             clean.dumps[self.state] = self.dump()
             clean.spots[self.state] = survey.spots()
         return clean

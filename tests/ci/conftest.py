@@ -1,5 +1,5 @@
 """The fixtures of the command tests, for runs by real runners."""
 
-from tests.cli.conftest import clean_environment, repository
+from tests.cli.conftest import call, clean_environment, job, repository
 
-__all__ = ["clean_environment", "repository"]
+__all__ = ["call", "clean_environment", "job", "repository"]

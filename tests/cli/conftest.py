@@ -11,6 +11,7 @@ import pytest
 
 from pipeline_gitops import cli
 from tests.cli.jobs import Job
+from tests.cli.manifests import plain
 from tests.fakes.github import FakeGitHub
 from tests.fakes.gitlab import FakeGitLab
 
@@ -91,6 +92,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(home))
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def cluster(
+    repository: Repository, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A repository whose environment is deployed to a namespace of the test's own."""
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    repository.commit(plain(f"cluster: {{namespace: {namespace}}}"))
+    return namespace
 
 
 @pytest.fixture

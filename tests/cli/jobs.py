@@ -31,16 +31,18 @@ class Job:
             **variables,
         )
 
-    def pull_request(self, base: str, head: str, *, fork: bool = False, **variables: str) -> None:
+    def pull_request(
+        self, base: str, head: str, *, fork: bool = False, number: int = 7, **variables: str
+    ) -> None:
         ours = {"full_name": "shop/deploy", "default_branch": "main"}
         theirs = {"full_name": "stranger/deploy"} if fork else ours
         pull = {
-            "number": 7,
+            "number": number,
             "head": {"sha": head, "ref": "feature", "repo": theirs},
             "base": {"sha": base, "ref": "main", "repo": ours},
             "labels": [],
         }
-        payload = {"action": "opened", "number": 7, "pull_request": pull, "repository": ours}
+        payload = {"action": "opened", "number": number, "pull_request": pull, "repository": ours}
         self.github("pull_request", payload, GITHUB_SHA="f" * 40, **variables)
 
     def push(self, branch: str, sha: str, **variables: str) -> None:

@@ -18,6 +18,20 @@ stringData:
   password: hunter2hunter2
 """
 
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata:
+      labels: {app: api}
+      annotations: {pipeline-gitops.test/fate: FATE}
+    spec:
+      containers: [{name: api, image: "registry.example.com/api:1.9"}]
+"""
+
 
 def config_map(name: str = "settings", greeting: str = "hello") -> str:
     return CONFIG_MAP.format(name=name, greeting=greeting)

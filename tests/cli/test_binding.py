@@ -257,3 +257,103 @@ def test_after_a_fast_forward_review_and_deploy_stand_on_one_commit(
     assert (review.code, first.code, again.code) == (0, 0, 0), first.text + again.text
     assert "greeting: welcome" in live.read_text()
     assert len(gitlab.statuses_of(head)) > 2
+
+
+# -- several merge requests in one deploy ----------------------------------------------------------
+
+
+class Queue(Shop):
+    """Merge request 8 is merged after 7, and the deploy of 7 never came to anything."""
+
+    def is_queued(self, files: dict[str, str], *, since: str = "") -> None:
+        """Its review, before anything of 7 is deployed; then it is merged too."""
+        self.github.pulls[8] = self.github.pull(8)
+        self.repository.git("checkout", "--quiet", "-b", "other", since or self.base)
+        head = self.repository.commit(files)
+        self.github.pulls[8]["head"]["sha"] = head
+        api = self.github.api_url
+        self.job.pull_request(self.base, head, number=8, GITHUB_API_URL=api, GITHUB_TOKEN=TOKEN)
+        assert self.call("run").code == 0
+        self.repository.git("checkout", "--quiet", "main")
+        self.repository.git("merge", "--quiet", "--no-ff", "-m", "Merge", "other")
+        self.merge = self.repository.git("rev-parse", "HEAD")
+        self.github.merged(8, self.merge)
+        self.github.pulls[8]["head"]["sha"] = head
+
+
+@pytest.fixture
+def queue(repository: Repository, call: Call, job: Job, github: FakeGitHub) -> Queue:
+    """With merge request 7 reviewed and merged, where each review is required."""
+    queue = Queue(repository, call, job, github)
+    queue.starts("binding: require")
+    queue.is_reviewed()
+    queue.is_merged()
+    return queue
+
+
+def test_what_each_merge_request_of_a_queue_showed_is_deployed(queue: Queue) -> None:
+    """Neither showed all of it; together they did."""
+    queue.is_queued({"deploy/third.yaml": config_map("third")})
+
+    said = queue.is_deployed()
+
+    assert said.code == 0, said.text
+    assert "greeting: welcome" in queue.live().read_text()
+
+
+def test_what_two_merge_requests_make_together_is_refused(queue: Queue) -> None:
+    """Each changed a part of one object, and Git put the parts together; nobody has seen that."""
+    live = queue.live().read_text()
+    base = config_map().replace("name: settings", "name: settings\n  labels: {tier: web}")
+    queue.is_queued({"deploy/settings.yaml": base})
+
+    said = queue.is_deployed()
+
+    assert said.code == 4, said.text
+    text = " ".join(said.text.split())
+    assert "which merge requests 7 and 8 showed in part or otherwise, none as a whole" in text
+    assert "bring a merge request on top of both" in text
+    assert queue.live().read_text() == live
+
+
+def test_a_deploy_of_a_queue_that_runs_again_is_held_to_the_same_reviews(queue: Queue) -> None:
+    """Its report took the place of both reviews, in either note, and each kept its list."""
+    queue.is_queued({"deploy/third.yaml": config_map("third")})
+    old = queue.live().read_text()
+    first = queue.is_deployed()
+    queue.live().write_text(old)
+
+    again = queue.is_deployed()
+
+    assert (first.code, again.code) == (0, 0), first.text + again.text
+    assert "greeting: welcome" in queue.live().read_text()
+
+
+def test_a_deploy_that_was_refused_keeps_the_list_for_the_next(queue: Queue) -> None:
+    """The deploy of 7 ended before it had a plan, and said so in the note; then 8 was merged."""
+    mistake = {"deploy/settings.yaml": config_map() + "dta: {}\n"}
+    good = queue.merge
+    queue.repository.git("checkout", "--quiet", "--detach", good)
+    queue.merge = queue.repository.commit(mistake)
+    queue.github.pulls_of[queue.merge] = [7]
+    failed = queue.is_deployed()
+    queue.is_queued({"deploy/third.yaml": config_map("third")})
+
+    said = queue.is_deployed()
+
+    assert failed.code == 3
+    assert said.code == 0, said.text
+
+
+def test_a_shallow_clone_says_why_the_others_are_not_known(queue: Queue) -> None:
+    """The forge knows that the commit is newer; what lies between, the clone would have to know."""
+    queue.is_queued({"deploy/third.yaml": config_map("third")})
+    (queue.repository.root / ".git" / "shallow").write_text(f"{queue.merge}\n")
+    queue.github.parents = {queue.base: "", queue.merge: queue.base}
+
+    said = queue.is_deployed()
+
+    text = " ".join(said.text.split())
+    assert said.code == 4, said.text
+    assert f"which commits came since {queue.base[:7]}" in text
+    assert "fetch more history (fetch-depth: 0, GIT_DEPTH: 0)" in text

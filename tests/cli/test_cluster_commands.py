@@ -8,35 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Repository, Said
-from tests.cli.manifests import SECRET, config_map, plain
+from tests.cli.manifests import DEPLOYMENT, SECRET, config_map
 from tests.cluster.controlplane import ControlPlane
 
 Call = Callable[..., Said]
 ROOT = Path(__file__).resolve().parents[2]
-
-DEPLOYMENT = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: api}
-spec:
-  selector: {matchLabels: {app: api}}
-  template:
-    metadata:
-      labels: {app: api}
-      annotations: {pipeline-gitops.test/fate: FATE}
-    spec:
-      containers: [{name: api, image: "registry.example.com/api:1.9"}]
-"""
-
-
-@pytest.fixture
-def cluster(
-    repository: Repository, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A repository whose environment is deployed to a namespace of the test's own."""
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    repository.commit(plain(f"cluster: {{namespace: {namespace}}}"))
-    return namespace
 
 
 def test_deploy_then_nothing_then_prune(

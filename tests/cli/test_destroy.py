@@ -9,8 +9,7 @@ import pytest
 
 from pipeline_gitops.targets.cluster.writes import Writes
 from tests.cli.conftest import Repository, Said
-from tests.cli.manifests import config_map, plain
-from tests.cli.test_cluster_commands import DEPLOYMENT
+from tests.cli.manifests import DEPLOYMENT, config_map, plain
 from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane
 
@@ -31,16 +30,6 @@ spec:
   accessModes: [ReadWriteOnce]
   resources: {requests: {storage: 1Gi}}
 """
-
-
-@pytest.fixture
-def cluster(
-    repository: Repository, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A repository whose environment is deployed to a namespace of the test's own."""
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    repository.commit(plain(f"cluster: {{namespace: {namespace}}}"))
-    return namespace
 
 
 def names(

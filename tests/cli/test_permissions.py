@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Repository, Said
-from tests.cli.manifests import config_map, plain
-from tests.cli.test_cluster_commands import DEPLOYMENT
+from tests.cli.manifests import DEPLOYMENT, config_map, plain
 from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane
 
@@ -149,6 +148,63 @@ def test_an_account_with_the_printed_role_may_run_the_command_and_with_less_it_m
     assert role["metadata"]["namespace"] == cluster
     assert {said.code for said in lacking.values()} == {5}, [s.text for s in lacking.values()]
     assert done.code == 0, done.text
+
+
+def test_an_account_with_the_role_of_a_rollback_may_go_back_and_with_less_it_may_not(
+    repository: Repository,
+    cluster: str,
+    control_plane: ControlPlane,
+    call: Call,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the older commit had, what it had otherwise, and what it did not have."""
+    older = repository.commit({"deploy/old.yaml": config_map("old")})
+    prepare(repository, call, "deploy")
+    assert call("deploy").code == 0
+    (role,) = printed(call, "rollback")
+    needed = [rule for rule in role["rules"] if not set(rule["resources"]) <= OPTIONAL]
+    monkeypatch.setenv("KUBECONFIG", str(account.kubeconfig))
+    arguments = ("--to", older, "--now", "--timeout", "20s")
+
+    lacking = []
+    for rule in needed:
+        account.may([one for one in role["rules"] if one is not rule])
+        lacking.append(call("rollback", *ENVIRONMENT, *arguments).code)
+    account.may(role["rules"])
+    done = call("rollback", *ENVIRONMENT, *arguments)
+
+    names = control_plane.admin.get(f"/api/v1/namespaces/{cluster}/configmaps")["items"]
+    assert set(lacking) == {5}
+    assert done.code == 0, done.text
+    assert {"old", "new"} & {item["metadata"]["name"] for item in names} == {"old"}
+
+
+def test_an_account_with_the_role_of_a_deploy_may_go_back_where_it_does_not_run(
+    repository: Repository,
+    cluster: str,
+    control_plane: ControlPlane,
+    call: Call,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`--rollback on-failure` asks for nothing that a deploy may not."""
+    policy = "policy: {stability: 0s, patience: {seconds: 1}, timeout: 20s, rollback: on-failure}"
+    config = plain(f"cluster: {{namespace: {cluster}}}")[".pipeline-gitops.yaml"]
+    repository.commit({".pipeline-gitops.yaml": f"{config}    {policy}\n"})
+    assert call("deploy").code == 0
+    failing = DEPLOYMENT.replace("FATE", "image-not-found")
+    repository.commit({"deploy/api.yaml": failing, "deploy/new.yaml": config_map("new")})
+    (role,) = printed(call, "deploy")
+    account.may(role["rules"])
+    monkeypatch.setenv("KUBECONFIG", str(account.kubeconfig))
+
+    said = call("deploy", *ENVIRONMENT)
+
+    names = control_plane.admin.get(f"/api/v1/namespaces/{cluster}/configmaps")["items"]
+    assert said.code == 7, said.text
+    assert "rolled back to" in said.out
+    assert "new" not in {item["metadata"]["name"] for item in names}
 
 
 def test_cluster_wide_kinds_go_into_a_cluster_role(

@@ -3,28 +3,16 @@
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Repository, Said
-from tests.cli.manifests import SECRET, config_map, plain
-from tests.cli.test_cluster_commands import DEPLOYMENT
+from tests.cli.manifests import DEPLOYMENT, SECRET, config_map, plain
 from tests.cluster.controlplane import ControlPlane
 
 Call = Callable[..., Said]
 
 RUNNING = DEPLOYMENT.replace("      annotations: {pipeline-gitops.test/fate: FATE}\n", "")
-
-
-@pytest.fixture
-def cluster(
-    repository: Repository, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A repository whose environment is deployed to a namespace of the test's own."""
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    repository.commit(plain(f"cluster: {{namespace: {namespace}}}"))
-    return namespace
 
 
 def test_0_everything_runs(repository: Repository, cluster: str, call: Call) -> None:

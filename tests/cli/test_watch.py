@@ -4,15 +4,13 @@ import json
 import re
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Repository, Said
-from tests.cli.manifests import plain
+from tests.cli.manifests import DEPLOYMENT, plain
 from tests.cli.terminals import Terminal
-from tests.cli.test_cluster_commands import DEPLOYMENT
 from tests.cluster.controlplane import ControlPlane
 
 Call = Callable[..., Said]
@@ -32,16 +30,6 @@ spec:
 """
 HEADER = "OBJECT"
 MERGE = "application/merge-patch+json"
-
-
-@pytest.fixture
-def cluster(
-    repository: Repository, kubeconfig: Path, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A repository whose environment is deployed to a namespace of the test's own."""
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    repository.commit(plain(f"cluster: {{namespace: {namespace}}}"))
-    return namespace
 
 
 def shows_table(lines: list[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from pipeline_gitops.plans import Outcome, Plan, Survey
 from pipeline_gitops.targets.cluster import ClusterTarget
 from pipeline_gitops.views import Action
 from tests.cluster.controlplane import ControlPlane
+from tests.fakes.apiserver import ADMIN, VIEWER, FakeApiServer
 
 OWNER = Owner(repository="acme/shop", environment="staging")
 OTHER = Owner(repository="acme/shop", environment="prod")
@@ -57,6 +58,15 @@ class Cluster:
             ca_file=str(plane.ca_file),
             namespace=namespace,
         )
+
+    @classmethod
+    def faked(cls, server: FakeApiServer, folder: Path) -> Self:
+        """The namespace `shop` of a fake API server."""
+        made = cls(
+            folder=folder, url=server.url, token=ADMIN, viewer_token=VIEWER, namespace="shop"
+        )
+        made.send("POST", "api/v1/namespaces", namespace_object("shop"))
+        return made
 
     def kubeconfig(self, *, token: str = "", url: str = "") -> str:
         """A kubeconfig with one context, called `test`."""
@@ -137,10 +147,7 @@ class Cluster:
 
     def until_gone(self, kind: str, name: str) -> None:
         """Waits for what is deleted in the background."""
-        deadline = time.monotonic() + PATIENCE_S
-        while name in self.names(kind):
-            assert time.monotonic() < deadline, f"{kind} {name} is still there"
-            time.sleep(0.05)
+        until(lambda: name not in self.names(kind), f"{kind} {name} is still there")
 
 
 # -- objects ---------------------------------------------------------------------------------------
@@ -222,6 +229,17 @@ def widget(group: str, name: str, size: int = 1) -> dict[str, Any]:
 
 def namespace_object(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+# -- waiting ---------------------------------------------------------------------------------------
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Waits for what the server or a controller does; *what* is said where it does not."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
 
 
 # -- deploys ---------------------------------------------------------------------------------------

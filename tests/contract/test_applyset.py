@@ -16,7 +16,6 @@ from pipeline_gitops.errors import RefusedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Member, Receipt, Stamp
 from pipeline_gitops.targets.cluster import applysets
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     OWNER,
     STAMP,
@@ -34,12 +33,6 @@ KUBECTL = Path(sys.executable).parent / "kubectl"
 PARENT = "pipeline-gitops-acme-shop-staging"
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    """The real control plane, with a namespace of the test's own."""
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import secrets
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from pipeline_gitops import plans
 from pipeline_gitops.plans import Plan
 from pipeline_gitops.views import Action
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     Cluster,
     actions,
@@ -28,12 +26,6 @@ from tests.contract.clusters import (
 pytestmark = pytest.mark.cluster
 
 SALT = plans.salt("prod", "a" * 40)
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    """The real control plane, with a namespace of the test's own."""
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def unshown(plan: Plan, shown: Plan) -> list[tuple[str, Action, bool]]:

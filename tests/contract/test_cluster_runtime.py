@@ -2,20 +2,12 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from pipeline_gitops import health
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.views import Health
-from tests.cluster.controlplane import PREVIOUS_LOG, ControlPlane
+from tests.cluster.controlplane import PREVIOUS_LOG
 from tests.contract.clusters import PATIENCE_S, Cluster, deploy, deployment
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def test_rollout_is_seen_to_its_end(cluster: Cluster) -> None:

@@ -26,6 +26,7 @@ from pipeline_gitops.ports import Writing
 from pipeline_gitops.targets.cluster import ClusterTarget
 from pipeline_gitops.targets.cluster.fences import MANAGER
 from pipeline_gitops.views import Result
+from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     Cluster,
@@ -33,6 +34,7 @@ from tests.contract.clusters import (
     deployment,
     planned,
     preview,
+    until,
     wanted,
 )
 from tests.fakes.world import FakeJournal, FakeRepository
@@ -41,12 +43,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST, OLD, NEW = "1" * 40, "2" * 40, "3" * 40
 HISTORY = FakeRepository((FIRST, OLD, NEW))
 PATIENCE_S = 10.0
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    """The real control plane, with a namespace of the test's own."""
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 # -- runs, and where they are stopped --------------------------------------------------------------
@@ -410,8 +406,8 @@ def test_what_the_older_run_wrote_before_it_was_fenced_is_planned_anew(cluster: 
 
 
 @pytest.fixture
-def policy(cluster: Cluster) -> Iterator[None]:
-    """docs/policies/order-fence.yaml, for the test's namespace only."""
+def policy(cluster: Cluster, control_plane: ControlPlane) -> Iterator[None]:
+    """docs/policies/order-fence.yaml, for the test's namespace only, once it is in force."""
     made = []
     for body in yaml.safe_load_all((ROOT / "docs/policies/order-fence.yaml").read_text()):
         name = f"{body['metadata']['name']}-{cluster.namespace}"
@@ -427,25 +423,40 @@ def policy(cluster: Cluster) -> Iterator[None]:
         path = f"apis/admissionregistration.k8s.io/v1/{plural}"
         cluster.send("POST", path, body)
         made.append(f"{path}/{name}")
+    run(cluster, FIRST, X1)
+    until(lambda: denied(cluster, control_plane), "the policy to be in force")
     yield
     for path in reversed(made):
         cluster.send("DELETE", path)
 
 
+def denied(cluster: Cluster, plane: ControlPlane) -> bool:
+    """Whether the server denies what the claim before the recorded one would create."""
+    inventory = cluster.get("ConfigMap", "pipeline-gitops-acme-shop-staging")["metadata"]
+    late = config_map("late")
+    late["metadata"] |= {
+        "labels": {
+            "applyset.kubernetes.io/part-of": inventory["labels"]["applyset.kubernetes.io/id"]
+        },
+        "annotations": {EPOCH: str(int(inventory["annotations"][EPOCH]) - 1)},
+    }
+    try:
+        plane.admin.post(f"/{cluster.path('ConfigMap')}?fieldManager=pipeline-gitops", late)
+    except ApiError as refused:
+        return "a newer deploy has claimed" in str(refused)
+    plane.admin.delete(f"/{cluster.path('ConfigMap', 'late')}")
+    return False
+
+
 def test_the_policy_denies_the_older_claim(cluster: Cluster, policy: None) -> None:
     """Even a creation, which no resourceVersion stands against; within a second."""
-    run(cluster, FIRST, X1)
     claim, _, _, plan = claimed(cluster, OLD, X1, Z)
     with claim as older:
         run(cluster, NEW, X1, Y)
-        outcome, _ = until_denied(cluster, older, plan)  # a new policy takes the server a while
-    claim, _, _, plan = claimed(cluster, NEW, X1, Y, Z)
-    with claim as paused:
-        run(cluster, NEW, X1, Y)
-        again, seconds = until_denied(cluster, paused, plan)
+        outcome, seconds = until_denied(cluster, older, plan)
 
     assert "a newer deploy has claimed the inventory" in outcome.message
-    assert again.state is State.REFUSED
+    assert outcome.state is State.REFUSED
     assert seconds < 1.0
     assert ours(cluster) == {"x", "y"}
 
@@ -462,13 +473,18 @@ def until_denied(cluster: Cluster, older: Any, plan: Plan) -> tuple[Outcome, flo
         cluster.send("DELETE", cluster.path("ConfigMap", "z"))
 
 
-def test_the_policy_lets_deploys_pass(cluster: Cluster, policy: None) -> None:
+def test_the_policy_lets_deploys_pass(
+    cluster: Cluster, control_plane: ControlPlane, policy: None
+) -> None:
     """First ones, changes, dry runs and deletions; and a run that it stops ends as superseded."""
-    time.sleep(1.0)
-
     assert run(cluster, FIRST, X1, Y, deployment("web")).verdict is Verdict.OK
     assert run(cluster, OLD, X2, deployment("web")).verdict is Verdict.OK
     assert preview(cluster, X1, Z).refusals == ()
+
+    def overtake() -> None:
+        run(cluster, NEW, X1, deployment("web"))
+        until(lambda: denied(cluster, control_plane), "the claim to reach the policy")
+
     stopped = run(
         cluster,
         OLD,
@@ -476,7 +492,7 @@ def test_the_policy_lets_deploys_pass(cluster: Cluster, policy: None) -> None:
         Z,
         deployment("web"),
         moment="under the claim",
-        meanwhile=lambda: (run(cluster, NEW, X1, deployment("web")), time.sleep(1.0)),
+        meanwhile=overtake,
     )
 
     assert stopped.verdict is Verdict.SUPERSEDED

@@ -1,7 +1,6 @@
 """What the real server says of objects whose namespace does not exist yet, and what that costs."""
 
 import secrets
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from pipeline_gitops.plans import Plan
 from pipeline_gitops.targets.cluster.credentials import MOST_CONNECTIONS
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     Cluster,
     config_map,
@@ -23,12 +21,6 @@ from tests.contract.clusters import (
 pytestmark = pytest.mark.cluster
 
 MANY = 2 * MOST_CONNECTIONS
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    """The real control plane, with a namespace of the test's own."""
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def surveyed(cluster: Cluster, *bodies: Any) -> Plan:

@@ -3,10 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from pipeline_gitops import plans
 from pipeline_gitops.cli.clocks import SystemClock
@@ -17,18 +14,12 @@ from pipeline_gitops.pipeline import deploys
 from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.views import Health, Result
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import PREFIXES, Cluster, config_map, deployment, wanted
 from tests.fakes.world import FakeJournal, FakeRepository
 
 PREFIXES = {**PREFIXES, "Job": "apis/batch/v1/namespaces/{}/jobs"}
 REVISIONS = tuple(letter * 40 for letter in "abcdef")
 FATE = "pipeline-gitops.test/fate"
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def annotated(body: dict[str, Any], **annotations: str) -> dict[str, Any]:

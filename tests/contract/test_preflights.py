@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline_gitops.plans import State
 from pipeline_gitops.views import Action
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     Cluster,
     config_map,
@@ -24,11 +22,6 @@ from tests.contract.clusters import (
 )
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def account(name: str) -> dict[str, Any]:

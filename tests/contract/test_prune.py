@@ -2,9 +2,7 @@
 
 import contextlib
 import secrets
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +19,6 @@ from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     OTHER,
     OWNER,
-    PATIENCE_S,
     STAMP,
     Cluster,
     actions,
@@ -35,23 +32,12 @@ from tests.contract.clusters import (
     rules,
     said,
     service,
+    until,
     wanted,
     widget,
 )
 
 KEEP = {"pipeline-gitops.dev/keep": "true"}
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 def mark(cluster: Cluster, owner: Owner = OWNER) -> str:

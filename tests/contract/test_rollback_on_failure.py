@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from pipeline_gitops.plans import Change, Outcome
 from pipeline_gitops.ports import Target, Writing
 from pipeline_gitops.targets.cluster import ClusterTarget
 from pipeline_gitops.views import Result, RollbackView
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import PREFIXES, Cluster, config_map, deployment, wanted
 from tests.fakes.world import FakeJournal, FakeRepository
 
@@ -60,6 +58,12 @@ def job(name: str, version: int) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"backoffLimit": 0, "template": template},
     }
+
+
+def hooks(version: int) -> list[dict[str, Any]]:
+    """One that runs to an end, and one that is only there."""
+    opened = config_map("opened", version=str(version))
+    return [annotated(job("migrate", version), hook="before"), annotated(opened, hook="before")]
 
 
 def volume(name: str, **labels: str) -> dict[str, Any]:
@@ -142,11 +146,6 @@ class Shop:
         return Prepared(environment=environment, set=desired, findings=plans.findings(desired))
 
 
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
-
-
 def shop(cluster: Cluster, good: Sequence[Any], bad: Sequence[Any]) -> Shop:
     """Its good revision is deployed and runs."""
     made = Shop(cluster, {GOOD: good, BAD: bad, NEXT: [config_map("settings", of="next"), web(3)]})
@@ -221,8 +220,8 @@ def test_hooks_and_jobs_run_once(cluster: Cluster) -> None:
     """A migration forth is not run again by the way back, whatever each revision has of it."""
     place = shop(
         cluster,
-        good=[annotated(job("migrate", 1), hook="before"), job("seed", 1), web(1)],
-        bad=[annotated(job("migrate", 2), hook="before"), job("seed-2", 2), web(2, fails=True)],
+        good=[*hooks(1), job("seed", 1), web(1)],
+        bad=[*hooks(2), job("seed-2", 2), web(2, fails=True)],
     )
 
     _, back = place.rolled_back()
@@ -231,8 +230,9 @@ def test_hooks_and_jobs_run_once(cluster: Cluster) -> None:
     assert writes(back.result) == {"update web"}
     migrated = place.live("Job", "migrate")["spec"]["template"]["spec"]["containers"]
     assert migrated[0]["image"].endswith(":2")
+    assert place.live("ConfigMap", "opened")["data"] == {"version": "2"}
     assert {"migrate", "seed-2"} <= place.names("Job")
-    assert {view.id.name for view in back.left} >= {"migrate", "seed-2"}
+    assert {view.id.name for view in back.left} >= {"migrate", "opened", "seed-2"}
 
 
 def test_what_holds_data_is_not_touched(cluster: Cluster) -> None:

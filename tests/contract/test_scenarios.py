@@ -23,7 +23,6 @@ from pipeline_gitops.pipeline import deploys
 from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.views import Health, Result, Severity
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import Cluster
 from tests.fakes.world import FakeJournal, FakeRepository
 
@@ -41,11 +40,6 @@ class Journal(FakeJournal):
     def say(self, text: str, severity: Severity = Severity.NOTICE) -> None:
         super().say(text, severity)
         self.severities.append(severity)
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def read(path: Path, namespace: str) -> tuple[Mapping[str, Any], str]:

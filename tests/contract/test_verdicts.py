@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -29,11 +28,6 @@ class Timed(Journal):
     def first(self, words: str) -> float:
         """When something was said for the first time."""
         return next(at for at, line in zip(self.times, self.lines, strict=True) if words in line)
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 @pytest.mark.parametrize("case", ["crash-loop", "image-not-found", "missing-key"])

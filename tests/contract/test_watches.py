@@ -18,7 +18,6 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Snapshot
 from pipeline_gitops.targets.cluster.streams import MOST_OPEN, ClusterWatch
 from tests.campaigns.proxies import Exchange, Proxy, Reply, Request
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     PATIENCE_S,
     Cluster,
@@ -40,6 +39,7 @@ class Streams(Proxy):
         self.lists: list[str] = []
         self.versions: list[str] = []  # each watch's resource version, as it was asked for
         self.refuse: Reply | None = None  # instead of the next watches
+        self.refused = 0
         self.most = 0  # watches at a time
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
@@ -51,6 +51,7 @@ class Streams(Proxy):
     def _pipe(self, request: Request, client: socket.socket) -> None:
         self.versions.append(request.query.get("resourceVersion", ""))
         if self.refuse is not None:
+            self.refused += 1
             client.sendall(self.refuse.raw())
             return
         with self._guard:
@@ -77,11 +78,6 @@ class Streams(Proxy):
         for client in broken:
             client.shutdown(socket.SHUT_RDWR)
         return len(broken)
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 @pytest.fixture
@@ -192,8 +188,28 @@ def test_a_version_that_the_server_has_forgotten_is_listed_anew(
         seen.until(labelled(id, "after"))
 
     assert took < 8.0
-    assert proxy.lists
+    assert 1 <= proxy.refused <= len(proxy.lists) + 1  # no second watch from there
     assert int(proxy.versions[-1]) > int(proxy.versions[0])
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+def test_a_server_that_refuses_every_watch_is_not_flooded(
+    cluster: Cluster, proxy: Streams, gone: Reply
+) -> None:
+    """About a list and a watch a second, however fast it refuses."""
+    cluster.create(deployment("web"), "somebody")
+    with watching(cluster, proxy, web(cluster)) as seen:
+        until_open(proxy, 1, seen)
+        proxy.lists.clear()
+        proxy.refuse = gone
+        proxy.cut()
+        started = time.monotonic()
+        for _ in range(4):
+            seen.watch.next(1.0)
+        spent = time.monotonic() - started
+
+    assert proxy.refused >= 2
+    assert max(proxy.refused, len(proxy.lists)) <= spent + 3
 
 
 def test_who_may_list_and_not_watch_sees_everything(cluster: Cluster, proxy: Streams) -> None:

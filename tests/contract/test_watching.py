@@ -5,19 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Snapshot
 from pipeline_gitops.targets.cluster.streams import ClusterWatch
 from tests.campaigns.proxies import Exchange, Proxy, Request
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import PATIENCE_S, Cluster, config_map, deployment
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 def web(cluster: Cluster) -> ObjectId:

@@ -11,7 +11,6 @@ import pytest
 
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.plans import State
-from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import (
     Cluster,
     config_map,
@@ -27,11 +26,6 @@ from tests.contract.hooks import Hook
 pytestmark = pytest.mark.cluster
 
 WEBHOOKS = "apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Cluster:
-    return Cluster.of(control_plane, namespace, tmp_path)
 
 
 @pytest.fixture
@@ -113,6 +107,25 @@ def test_denial_is_not_repeated(
         plan = preview(cluster, configuration, hooked("blue"))
 
     assert rules(plan) == ["server-refused"]
+    assert hook.asked.count("settings") == 1
+
+
+def test_denial_of_a_write_is_not_repeated(
+    cluster: Cluster, hook: Hook, configuration: dict[str, Any]
+) -> None:
+    """Nor where the plan foresaw that the webhook would have to be waited for."""
+    hook.status = {"code": 403, "message": "not today"}
+    deploy(cluster, configuration)
+    until_called(cluster, "e")
+    target = cluster.target()
+    desired = wanted(target, cluster.namespace, configuration, hooked("blue"))
+    survey, plan = planned(target, desired)
+
+    with hook.up():
+        (outcome,) = execute(target, survey, plan)
+
+    assert [change.sight.predicted for change in plan.changes] != [""]
+    assert (outcome.state, "not today" in outcome.message) == (State.REFUSED, True)
     assert hook.asked.count("settings") == 1
 
 

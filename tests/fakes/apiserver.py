@@ -21,41 +21,10 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.fakes import fields
+from tests.fakes.served import KINDS, Served, discovery
+
 ADMIN, VIEWER = "admin-token", "viewer-token"
-
-Path_ = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Served:
-    """One kind."""
-
-    group: str
-    version: str
-    kind: str
-    plural: str
-    namespaced: bool = True
-    fields: frozenset[str] = frozenset({"spec"})
-
-
-_KINDS = (
-    Served("", "v1", "Namespace", "namespaces", namespaced=False),
-    Served("", "v1", "ConfigMap", "configmaps", fields=frozenset({"data", "binaryData"})),
-    Served("", "v1", "Secret", "secrets", fields=frozenset({"data", "stringData", "type"})),
-    Served("", "v1", "Service", "services"),
-    Served("", "v1", "Pod", "pods"),
-    Served("", "v1", "Event", "events", fields=frozenset({"message"})),
-    Served("apps", "v1", "Deployment", "deployments"),
-    Served("apps", "v1", "ReplicaSet", "replicasets"),
-    Served("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-    Served(
-        "apiextensions.k8s.io",
-        "v1",
-        "CustomResourceDefinition",
-        "customresourcedefinitions",
-        namespaced=False,
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -96,8 +65,8 @@ class FakeApiServer:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-        self.owners: dict[tuple[str, str, str, str], dict[str, set[Path_]]] = {}
-        self.kinds: list[Served] = list(_KINDS)
+        self.owners: dict[tuple[str, str, str, str], dict[str, set[fields.Path]]] = {}
+        self.kinds: list[Served] = list(KINDS)
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.logs: dict[str, str] = {}
@@ -105,7 +74,9 @@ class FakeApiServer:
         self.unlisted: set[str] = set()  # groups that are served, but not in discovery yet
         self.lock = threading.RLock()
         self._version = 100
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"api": self})
+        )
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         for name in ("default", "kube-system"):
@@ -162,7 +133,8 @@ class FakeApiServer:
     ) -> tuple[int, str, Any]:
         """Status, content type and body of an answer."""
         if path in ("/api", "/apis"):
-            return 200, accept, self._discovery(core=path == "/api")
+            listed = [kind for kind in self.kinds if kind.group not in self.unlisted]
+            return 200, accept, discovery(listed, self.stale, core=path == "/api")
         if path.endswith("/log"):
             return 200, "text/plain", self.logs.get(path.split("/")[-2], "")
         kind, namespace, name, subresource = self._parsed(path)
@@ -191,36 +163,6 @@ class FakeApiServer:
             if (kind.group, kind.plural) == (group, plural):
                 return kind, namespace, name, subresource
         raise LookupError
-
-    def _discovery(self, *, core: bool) -> Any:
-        groups: dict[str, dict[str, list[Any]]] = {}
-        for kind in self.kinds:
-            resource = {
-                "resource": kind.plural,
-                "responseKind": {"group": "", "version": "", "kind": kind.kind},
-                "scope": "Namespaced" if kind.namespaced else "Cluster",
-            }
-            if core == (not kind.group) and kind.group not in self.unlisted:
-                groups.setdefault(kind.group, {}).setdefault(kind.version, []).append(resource)
-        items = [
-            {
-                "metadata": {"name": group} if group else {},
-                "versions": [
-                    {
-                        "version": version,
-                        "resources": resources,
-                        "freshness": "Stale" if group in self.stale else "Current",
-                    }
-                    for version, resources in versions.items()
-                ],
-            }
-            for group, versions in groups.items()
-        ]
-        return {
-            "kind": "APIGroupDiscoveryList",
-            "apiVersion": "apidiscovery.k8s.io/v2",
-            "items": items,
-        }
 
     def _found(self, kind: Served, namespace: str, name: str) -> dict[str, Any]:
         found = self.objects.get((kind.group, kind.kind, namespace, name))
@@ -261,23 +203,25 @@ class FakeApiServer:
         key = (kind.group, kind.kind, namespace, name)
         live = self.objects.get(key)
         manager = query["fieldManager"]
-        wanted = _leaves(body)
+        wanted = fields.leaves(body)
         owners = copy.deepcopy(self.owners.get(key, {})) if live else {}
         if live and query.get("force") != "true":
-            _check_owners(live, wanted, owners, f"{manager}/Apply")
+            causes = fields.conflicts(live, wanted, owners, f"{manager}/Apply")
+            if causes:
+                raise Refused(409, "Conflict", "Apply failed with conflicts", causes=causes)
         _check_preconditions(kind, name, live, body["metadata"])
         merged = copy.deepcopy(live) if live else self._new(kind, namespace, name)
         for path, value in wanted.items():
             for other, owned in owners.items():
-                if other != f"{manager}/Apply" and _get(merged, path) != value:
+                if other != f"{manager}/Apply" and fields.value(merged, path) != value:
                     owned.discard(path)
-            _set(merged, path, value)
+            fields.put(merged, path, value)
         mine = owners.get(f"{manager}/Apply", set())
         others = {
             p for other, owned in owners.items() if other != f"{manager}/Apply" for p in owned
         }
         for path in mine - wanted.keys() - others:
-            _unset(merged, path)
+            fields.remove(merged, path)
         owners[f"{manager}/Apply"] = set(wanted)
         return self._stored(kind, key, live, merged, owners, query)
 
@@ -291,12 +235,12 @@ class FakeApiServer:
         manager = query.get("fieldManager", "unknown")
         merged = copy.deepcopy(live) if live else self._new(kind, namespace, name)
         owners = copy.deepcopy(self.owners.get(key, {}))
-        for path, value in _leaves(body).items():
-            if _get(merged, path) != value:
+        for path, value in fields.leaves(body).items():
+            if fields.value(merged, path) != value:
                 for owned in owners.values():
                     owned.discard(path)
                 owners.setdefault(f"{manager}/Update", set()).add(path)
-            _set(merged, path, value)
+            fields.put(merged, path, value)
         for finalizer in ("finalizers", "ownerReferences"):
             if finalizer in body.get("metadata", {}):
                 merged["metadata"][finalizer] = body["metadata"][finalizer]
@@ -312,11 +256,14 @@ class FakeApiServer:
             path = tuple(
                 key.replace("~1", "/").replace("~0", "~") for key in one["path"][1:].split("/")
             )
-            _unset(merged, path)
+            fields.remove(merged, path)
             if one["op"] != "remove":
-                _set(merged, path, one["value"])
+                fields.put(merged, path, one["value"])
         _check_preconditions(kind, name, live, merged["metadata"])
-        owners = {_owner(entry): _owned(entry) for entry in merged["metadata"]["managedFields"]}
+        owners = {
+            fields.owner(entry): fields.owned(entry)
+            for entry in merged["metadata"]["managedFields"]
+        }
         key = (kind.group, kind.kind, namespace, name)
         return self._stored(kind, key, live, merged, owners, query)
 
@@ -331,7 +278,7 @@ class FakeApiServer:
         live = self.objects[key]
         live["spec"]["replicas"] = body["spec"]["replicas"]
         live["metadata"]["generation"] += 1
-        live["metadata"]["managedFields"] = _managed(self.owners[key])
+        live["metadata"]["managedFields"] = fields.managed_fields(self.owners[key])
         live["metadata"]["resourceVersion"] = self.next_version()
         return {"kind": "Scale", "metadata": live["metadata"]}
 
@@ -351,7 +298,7 @@ class FakeApiServer:
         key: tuple[str, str, str, str],
         live: dict[str, Any] | None,
         merged: dict[str, Any],
-        owners: dict[str, set[Path_]],
+        owners: dict[str, set[fields.Path]],
         query: dict[str, str],
     ) -> tuple[int, str, Any]:
         if "stringData" in merged:
@@ -359,7 +306,7 @@ class FakeApiServer:
         moved = live is None or live.get("spec") != merged.get("spec")
         if moved and (kind.group or kind.kind == "Pod"):  # most kinds of the core count nothing
             merged["metadata"]["generation"] = merged["metadata"].get("generation", 0) + 1
-        merged["metadata"]["managedFields"] = _managed(owners)
+        merged["metadata"]["managedFields"] = fields.managed_fields(owners)
         status = 200 if live else 201
         if query.get("dryRun") == "All":
             return status, "application/json", merged
@@ -431,26 +378,6 @@ class FakeApiServer:
                 raise Refused(422, "Invalid", f"{field_}: {text}", name=name, causes=[cause])
 
 
-def _check_owners(
-    live: Any, wanted: dict[Path_, Any], owners: dict[str, set[Path_]], me: str
-) -> None:
-    causes = []
-    for owner, owned in owners.items():
-        manager, operation, *subresource = owner.split("/")
-        text = f'conflict with "{manager}"'
-        if subresource:
-            text += f' with subresource "{subresource[0]}"'
-        if operation == "Update":
-            text += " using v1"
-        causes += [
-            {"reason": "FieldManagerConflict", "message": text, "field": "." + ".".join(path)}
-            for path in sorted(owned)
-            if owner != me and path in wanted and _get(live, path) != wanted[path]
-        ]
-    if causes:
-        raise Refused(409, "Conflict", "Apply failed with conflicts", causes=causes)
-
-
 def _check_preconditions(kind: Served, name: str, live: Any, metadata: Mapping[str, Any]) -> None:
     wanted, uid = metadata.get("resourceVersion"), metadata.get("uid")
     if live is None:
@@ -466,162 +393,90 @@ def _check_preconditions(kind: Served, name: str, live: Any, metadata: Mapping[s
         raise Refused(422, "Invalid", f"metadata.uid: {text}", causes=[cause])
 
 
-def _managed(owners: dict[str, set[Path_]]) -> list[dict[str, Any]]:
-    return [_entry(owner, owned) for owner, owned in sorted(owners.items())]
-
-
-def _entry(owner: str, owned: set[Path_]) -> dict[str, Any]:
-    manager, operation, *subresource = owner.split("/")
-    fields: dict[str, Any] = {}
-    for path in sorted(owned):
-        node = fields
-        for key in path:
-            node = node.setdefault(f"f:{key}", {})
-    entry = {"manager": manager, "operation": operation, "fieldsV1": fields}
-    if subresource:
-        return {**entry, "subresource": subresource[0]}
-    return {**entry, "time": "2026-01-01T00:00:00Z"}
-
-
-def _owner(entry: Mapping[str, str]) -> str:
-    parts = (entry["manager"], entry["operation"], entry.get("subresource", ""))
-    return "/".join(filter(None, parts))
-
-
-def _owned(entry: Mapping[str, Any]) -> set[Path_]:
-    def walk(node: Any, above: Path_) -> Any:
-        for key, below in node.items():
-            path = (*above, key.removeprefix("f:"))
-            yield from walk(below, path) if below else [path]
-
-    return set(walk(entry["fieldsV1"], ()))
-
-
 def _encoded(values: Mapping[str, str]) -> dict[str, str]:
     return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-
-
-# -- bodies as leaves: lists are atomic ------------------------------------------------------------
-
-
-def _leaves(body: Any) -> dict[Path_, Any]:
-    metadata = {
-        key: value
-        for key, value in body.get("metadata", {}).items()
-        if key in ("labels", "annotations")
-    }
-    given = {key: value for key, value in body.items() if key not in ("apiVersion", "kind")}
-    return dict(_walk({**given, "metadata": metadata}, ()))
-
-
-def _walk(value: Any, path: Path_) -> Any:
-    for key, inner in value.items():
-        if isinstance(inner, dict) and inner:
-            yield from _walk(inner, (*path, key))
-        elif not isinstance(inner, dict):
-            yield (*path, key), inner
-
-
-def _get(body: Any, path: Path_) -> Any:
-    for key in path:
-        body = body.get(key) if isinstance(body, dict) else None
-    return body
-
-
-def _set(body: Any, path: Path_, value: Any) -> None:
-    for key in path[:-1]:
-        body = body.setdefault(key, {})
-    body[path[-1]] = value
-
-
-def _unset(body: Any, path: Path_) -> None:
-    for key in path[:-1]:
-        body = body.get(key, {})
-    body.pop(path[-1], None)
 
 
 # -- HTTP ------------------------------------------------------------------------------------------
 
 
-def _handler(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # headers and body in one packet: two would wait 40 ms for each other
+class _Handler(BaseHTTPRequestHandler):
+    api: FakeApiServer
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet: two would wait 40 ms for each other
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
 
-        def _serve(self) -> None:
-            parts = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            with server.lock:
-                server.requests.append((self.command, self.path))
-                fault = self._fault(parts.path, parts.query)
-                spared = fault is None or fault.after_effect
-                query = dict(parse_qsl(parts.query))
-                answer = self._answer(parts.path, query, body) if spared else None
-            if fault:
-                self._fail(fault)
-            elif answer:
-                self._send(*answer)
+    def _serve(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        with self.api.lock:
+            self.api.requests.append((self.command, self.path))
+            fault = self._fault(parts.path, parts.query)
+            spared = fault is None or fault.after_effect
+            query = dict(parse_qsl(parts.query))
+            answer = self._answer(parts.path, query, body) if spared else None
+        if fault:
+            self._fail(fault)
+        elif answer:
+            self._send(*answer)
 
-        def _fault(self, path: str, query: str) -> Fault | None:
-            for fault in server.faults:
-                named = path.endswith(fault.path) and fault.query in query
-                if named and fault.only in ("", self.command):
-                    server.faults.remove(fault)
-                    return fault
-            return None
+    def _fault(self, path: str, query: str) -> Fault | None:
+        for fault in self.api.faults:
+            named = path.endswith(fault.path) and fault.query in query
+            if named and fault.only in ("", self.command):
+                self.api.faults.remove(fault)
+                return fault
+        return None
 
-        def _fail(self, fault: Fault) -> None:
-            time.sleep(fault.slow_s)
-            if fault.reset:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            self._send(fault.status, fault.content_type, fault.body, fault.headers)
+    def _fail(self, fault: Fault) -> None:
+        time.sleep(fault.slow_s)
+        if fault.reset:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self._send(fault.status, fault.content_type, fault.body, fault.headers)
 
-        def _answer(self, path: str, query: dict[str, str], body: Any) -> tuple[int, str, Any]:
-            type_ = "application/json"
-            try:
-                self._check_account()
-                return server.answer(
-                    self.command,
-                    path,
-                    query,
-                    self.headers.get("Accept", ""),
-                    self.headers.get("Content-Type", ""),
-                    body,
-                )
-            except Refused as refused:
-                return refused.code, type_, refused.body
-            except LookupError:
-                return 404, "text/plain; charset=utf-8", "404 page not found\n"
+    def _answer(self, path: str, query: dict[str, str], body: Any) -> tuple[int, str, Any]:
+        type_ = "application/json"
+        try:
+            self._check_account()
+            return self.api.answer(
+                self.command,
+                path,
+                query,
+                self.headers.get("Accept", ""),
+                self.headers.get("Content-Type", ""),
+                body,
+            )
+        except Refused as refused:
+            return refused.code, type_, refused.body
+        except LookupError:
+            return 404, "text/plain; charset=utf-8", "404 page not found\n"
 
-        def _check_account(self) -> None:
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            if token == VIEWER and self.path not in ("/api", "/apis"):
-                where = '"configmaps" in API group "" in the namespace "x"'
-                message = f'forbidden: User "viewer" cannot get resource {where}'
-                raise Refused(403, "Forbidden", message)
-            if token not in (ADMIN, VIEWER):
-                raise Refused(401, "Unauthorized", "Unauthorized")
+    def _check_account(self) -> None:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token == VIEWER and self.path not in ("/api", "/apis"):
+            where = '"configmaps" in API group "" in the namespace "x"'
+            message = f'forbidden: User "viewer" cannot get resource {where}'
+            raise Refused(403, "Forbidden", message)
+        if token not in (ADMIN, VIEWER):
+            raise Refused(401, "Unauthorized", "Unauthorized")
 
-        def _send(
-            self, status: int, type_: str, body: Any, headers: Mapping[str, str] | None = None
-        ) -> None:
-            content = body if isinstance(body, bytes) else None
-            if content is None:
-                content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response_only(status)  # without a Date: a fault brings its own
-            self.send_header("Content-Type", type_)
-            self.send_header("Content-Length", str(len(content)))
-            for key, value in (headers or {}).items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(content)
+    def _send(
+        self, status: int, type_: str, body: Any, headers: Mapping[str, str] | None = None
+    ) -> None:
+        content = body if isinstance(body, bytes) else None
+        if content is None:
+            content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response_only(status)  # without a Date: a fault brings its own
+        self.send_header("Content-Type", type_)
+        self.send_header("Content-Length", str(len(content)))
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(content)
 
-        do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _serve
-
-    return Handler
+    do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _serve

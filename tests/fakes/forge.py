@@ -32,6 +32,7 @@ class Board:
 
     def __init__(self) -> None:
         self.notes: dict[str, Note] = {}
+        self.places: dict[str, int] = {}  # the merge request of a note; others are on every one
         self.statuses: list[CommitStatus] = []
         self.deployments: list[Deployment] = []
         self.checks: list[Check] = []
@@ -91,8 +92,14 @@ class FakeForge:
         return self._request("merge_requests_of", lambda: tuple(self.board.brought.get(sha, ())))
 
     def notes(self, merge_request: MergeRequest) -> tuple[Note, ...]:
-        """All notes."""
-        return self._request("list", lambda: tuple(self.board.notes.values()))
+        """All notes on it."""
+
+        def read() -> tuple[Note, ...]:
+            number = merge_request.number
+            held = self.board.notes.items()
+            return tuple(n for id, n in held if self.board.places.get(id, number) == number)
+
+        return self._request("list", read)
 
     def create_note(self, merge_request: MergeRequest, body: Shown) -> Note:
         """Adds a note, whatever is there."""

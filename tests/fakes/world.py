@@ -12,7 +12,7 @@ from pipeline_gitops.errors import InterruptedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Owner, Version
 from pipeline_gitops.kinds import Kinds
-from pipeline_gitops.manifests import ManifestSet
+from pipeline_gitops.manifests import ManifestSet, is_secret
 from pipeline_gitops.plans import Change, Outcome, Sight, State, Survey
 from pipeline_gitops.ports import Commit, Evidence, Runtime, Snapshot, Stale, Tree
 from pipeline_gitops.views import Severity, StandingView
@@ -118,6 +118,10 @@ class FakeRuntime:
         self.clock.seconds += wait_s
         self.polls += 1
         return {id: self._live(id) for id in ids}
+
+    def secrets(self, ids: frozenset[ObjectId]) -> Sequence[Body]:
+        live = (self.target.objects.get(id) for id in ids)
+        return [body for body in live if body is not None and is_secret(body)]
 
     def _live(self, id: ObjectId) -> Body | None:
         body = self.target.objects.get(id)

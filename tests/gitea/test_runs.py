@@ -17,6 +17,7 @@ from pipeline_gitops.reports import notes
 from tests.cli.conftest import IDENTITY
 from tests.cli.manifests import config_map, plain
 from tests.gitea.places import STYLES, WRITER, RealPlace
+from tests.gitea.server import Account
 
 NOTIFIED_S = 3.0  # a mention comes within a fraction of that
 END_S = 120.0
@@ -33,10 +34,12 @@ class Ended:
 class Runner:
     """Runs the program as Gitea's own runner does: a process in a clone, with its variables."""
 
-    def __init__(self, place: RealPlace, folder: Path, *scopes: str) -> None:
+    def __init__(
+        self, place: RealPlace, folder: Path, *scopes: str, account: Account | None = None
+    ) -> None:
         self._place = place
         self._folder = folder
-        self.token = place.bot.token(*scopes or WRITER)
+        self.token = (account or place.bot).token(*scopes or WRITER)
         self._run = 0
 
     def review(self, base: str, head: str, number: int) -> Ended:
@@ -52,20 +55,19 @@ class Runner:
         self._place.git("checkout", "--quiet", head)
         return self._start("pull_request", payload, GITHUB_SHA=head)
 
-    def push(self, sha: str) -> Ended:
+    def push(self, sha: str, *flags: str) -> Ended:
         """The job of a push to main."""
         payload = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
         self._place.git("checkout", "--quiet", sha)
-        return self._start(
-            "push", payload, GITHUB_SHA=sha, GITHUB_REF="refs/heads/main", GITHUB_REF_NAME="main"
-        )
+        ref = {"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main"}
+        return self._start("push", payload, *flags, GITHUB_SHA=sha, **ref)
 
-    def _start(self, event: str, payload: dict[str, Any], **variables: str) -> Ended:
+    def _start(self, event: str, payload: dict[str, Any], *flags: str, **variables: str) -> Ended:
         self._run += 1
         path = self._folder / "event.json"
         path.write_text(json.dumps(payload))
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "pipeline_gitops", "run"],
+            [sys.executable, "-W", "ignore", "-m", "pipeline_gitops", "run", *flags],
             cwd=self._place.folder,
             env={
                 **IDENTITY,
@@ -215,3 +217,111 @@ def test_the_token_is_shown_nowhere(repository: RealPlace, runner: Runner) -> No
 
     assert runner.token not in review.text
     assert runner.token not in "".join(repository.bodies(number))
+
+
+# -- what was reviewed is what is deployed ---------------------------------------------------------
+
+
+def bound(place: RealPlace, runner: Runner, identity: str = "") -> str:
+    """A commit that is deployed, from which on each change has to be reviewed."""
+    files = plain()
+    named = f", bindingIdentity: [{identity}]" if identity else ""
+    files[".pipeline-gitops.yaml"] += f"    policy: {{binding: require{named}}}\n"
+    base = place.commit("main", {**files, ".gitignore": "rendered/\n*.md\n"})
+    deployed = runner.push(base, "--binding", "off")
+    assert deployed.code == 0, deployed.text
+    return base
+
+
+def reviewed(place: RealPlace, runner: Runner, base: str, branch: str, **files: str) -> int:
+    """The number of a pull request with that change, after its review."""
+    place.git("checkout", "--quiet", "-b", branch, base)
+    head = place.commit(branch, files)
+    number = place.open(branch)
+    review = runner.review(base, head, number)
+    assert review.code == 0, review.text
+    return number
+
+
+def live(place: RealPlace) -> Path:
+    """Where the settings are deployed."""
+    (path,) = (place.folder / "rendered").rglob("configmap-settings.yaml")
+    return path
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_was_reviewed_is_deployed(repository: RealPlace, runner: Runner, style: str) -> None:
+    """Whichever way it is merged; and a run that comes again finds its proof again."""
+    base = bound(repository, runner)
+    changed = {"deploy/settings.yaml": config_map(greeting="welcome")}
+    number = reviewed(repository, runner, base, "feature", **changed)
+    tip = repository.merge(number, style)
+    old = live(repository).read_text()
+
+    deployed = runner.push(tip)
+    live(repository).write_text(old)
+    again = runner.push(tip)
+
+    assert (deployed.code, again.code) == (0, 0), deployed.text + again.text
+    assert "greeting: welcome" in live(repository).read_text()
+
+
+def test_drift_since_the_review_is_refused(repository: RealPlace, runner: Runner) -> None:
+    """Somebody changed by hand what the merge request would change."""
+    base = bound(repository, runner)
+    changed = {"deploy/settings.yaml": config_map(greeting="welcome")}
+    number = reviewed(repository, runner, base, "feature", **changed)
+    tip = repository.merge(number, "merge")
+    path = live(repository)
+    path.write_text(path.read_text().replace("data:", "data:\n  planted: by-hand"))
+    before = path.read_text()
+
+    deployed = runner.push(tip)
+
+    assert deployed.code == 4, deployed.text
+    assert f"which merge request {number} showed otherwise" in " ".join(deployed.text.split())
+    assert path.read_text() == before
+
+
+def test_only_the_account_that_is_named_reviews(
+    repository: RealPlace, runner: Runner, tmp_path: Path
+) -> None:
+    """It has a token of its own, with the scopes of the documentation; the deploy's does not do."""
+    account = repository.server.account("plan")
+    repository.api("PUT", f"collaborators/{account.login}", {"permission": "write"})
+    reviewer = Runner(repository, tmp_path, account=account)
+    base = bound(repository, runner, account.login)
+    changed = {"deploy/settings.yaml": config_map(greeting="welcome")}
+    number = reviewed(repository, reviewer, base, "feature", **changed)
+    other = reviewed(repository, runner, base, "other", **{"deploy/more.yaml": config_map("more")})
+
+    first = runner.push(repository.merge(number, "merge"))
+    second = runner.push(repository.merge(other, "merge"))
+
+    assert first.code == 0, first.text
+    assert second.code == 4, second.text
+    said = " ".join(second.text.split())
+    assert f"reported by {repository.bot.login}, and only {account.login} counts" in said
+
+
+@pytest.mark.parametrize("style", ["merge", "squash"])
+def test_several_that_were_merged_before_a_deploy_count_together(
+    repository: RealPlace, runner: Runner, style: str
+) -> None:
+    """The deploy in between was superseded, say; a direct push is not covered by them."""
+    base = bound(repository, runner)
+    changed = {"deploy/settings.yaml": config_map(greeting="welcome")}
+    first = reviewed(repository, runner, base, "first", **changed)
+    more = {"deploy/third.yaml": config_map("third")}
+    second = reviewed(repository, runner, base, "second", **more)
+    repository.merge(first, style)
+    tip = repository.merge(second, style)
+
+    deployed = runner.push(tip)
+    repository.git("checkout", "--quiet", "main")
+    pushed = runner.push(repository.commit("main", {"deploy/fourth.yaml": config_map("fourth")}))
+
+    assert deployed.code == 0, deployed.text
+    assert "greeting: welcome" in live(repository).read_text()
+    assert pushed.code == 4, pushed.text
+    assert "no merge request brought this commit" in " ".join(pushed.text.split())

@@ -4,12 +4,16 @@ what that left behind."""
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
+from kubernetes.config import kube_config
 
 from tests.cli.manifests import config_map, plain
-from tests.fakes.apiserver import ADMIN, Fault
+from tests.fakes.apiserver import Fault
+from tests.fakes.gitlab import FakeGitLab
 from tests.leaks.encodings import ENCODINGS
 from tests.leaks.stages import POD, Sinks, Stage
 
@@ -41,7 +45,7 @@ def encoded(secret: str) -> str:
 def _reviewed(stage: Stage, files: Mapping[str, str], target: str = ON_CLUSTER) -> Sinks:
     base = stage.repository.commit(plain(target))
     stage.repository.git("checkout", "--quiet", "-b", "feature")
-    stage.pull_request(base, stage.repository.commit(files))
+    stage.review(base, stage.repository.commit(files))
     stage.cluster()
     return stage.run("run")
 
@@ -164,15 +168,24 @@ def denial(stage: Stage, secret: str) -> Sinks:
 
 def forge_error(stage: Stage, secret: str) -> Sinks:
     """The token of the job, which a forge's error pages repeat."""
+    notes, statuses = stage.jobs.surfaces["note on the forge"], "statuses"
     for text in echoes(secret):
         for method in ("GET", "POST"):
-            stage.github.fail(method, "comments", status=422, text=json.dumps({"message": text}))
-            stage.github.fail(method, "statuses", status=422, text=text)
+            stage.forge.fail(method, notes, status=422, text=json.dumps({"message": text}))
+            stage.forge.fail(method, statuses, status=422, text=text)
     base = stage.repository.commit(plain("directory: {path: rendered}"))
     stage.repository.git("checkout", "--quiet", "-b", "feature")
     head = stage.repository.commit({"deploy/settings.yaml": config_map(greeting="welcome")})
-    stage.pull_request(base, head, GITHUB_TOKEN=_header(secret))
+    stage.review(base, head, **{stage.jobs.token_name: _header(secret)})
     return stage.run("run")
+
+
+def undelivered(stage: Stage, secret: str) -> Sinks:
+    """A report that the forge does not take: it goes into the log, a file and the summary."""
+    for method in ("GET", "POST"):
+        for _ in range(20):
+            stage.forge.fail(method, stage.jobs.surfaces["note on the forge"], status=422)
+    return same_set(stage, secret)
 
 
 def job_token(stage: Stage, secret: str) -> Sinks:
@@ -192,15 +205,13 @@ def argument(stage: Stage, secret: str) -> Sinks:
 def address(stage: Stage, secret: str) -> Sinks:
     """The password in the address of the repository, which cannot be reached."""
     stage.repository.commit(plain("branch: {name: rendered, path: .}"))
-    from urllib.parse import quote
-
     url = f"http://bot:{quote(secret, safe='')}@127.0.0.1:9/shop/deploy.git"
     stage.repository.git("remote", "add", "origin", url)
     stage.set(CI_REPOSITORY_URL=url)
     return stage.run("deploy")
 
 
-def kubeconfig(stage: Stage, secret: str) -> Sinks:
+def refused(stage: Stage, secret: str, *, command: Sequence[str] = ("deploy",)) -> Sinks:
     """The token of a kubeconfig, which the API server repeats as it refuses it."""
     token = _header(secret)
     for text in echoes(token):
@@ -208,7 +219,7 @@ def kubeconfig(stage: Stage, secret: str) -> Sinks:
         stage.server.faults.append(Fault(status=403, body=json.dumps(body).encode()))
     stage.repository.commit(plain(ON_CLUSTER))
     stage.cluster(token=token)
-    return stage.run("deploy", "--timeout", "4s")
+    return stage.run(*command, "--timeout", "4s")
 
 
 def plugin(stage: Stage, secret: str) -> Sinks:
@@ -229,15 +240,52 @@ def damaged_kubeconfig(stage: Stage, secret: str) -> Sinks:
     )
 
 
-def _with_user(stage: Stage, user: Mapping[str, object]) -> Sinks:
-    stage.repository.commit(plain(ON_CLUSTER))
+def client_key(stage: Stage, secret: str) -> Sinks:
+    """The private key and the certificate of a kubeconfig, which a manifest repeats."""
+    armoured = [f"-----BEGIN {kind}-----\n{secret}\n-----END {kind}-----" for kind in ("A", "B")]
+    echo = manifest("ConfigMap", "echo", data=_numbered(echoes(secret)))
+    stage.cluster()
+    path = stage.out.parent / "kubeconfig"
+    content = json.loads(path.read_text())
+    key = path.with_name("key.pem")
+    key.write_text(armoured[1])
+    user = {"client-certificate-data": encoded(armoured[0]), "client-key": str(key)}
+    content["users"][0]["user"] |= user
+    path.write_text(json.dumps(content))
+    stage.repository.commit({**plain(ON_CLUSTER), "deploy/echo.yaml": echo})
+    return stage.run("diff")
+
+
+def key_of_a_plugin(stage: Stage, secret: str) -> Sinks:
+    """The private key that a credential plugin gives, which a manifest repeats."""
+    program = stage.out.parent / "plugin"
+    status = {"clientCertificateData": "none", "clientKeyData": secret}
+    said = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}
+    answer = program.with_name("answer")
+    answer.write_text(json.dumps({**said, "status": status}))
+    program.write_text(f"#!/bin/sh\ncat '{answer}'\n")
+    program.chmod(0o755)
+    echo = manifest("ConfigMap", "echo", data=_numbered(echoes(secret)))
+    user = {"apiVersion": said["apiVersion"], "command": str(program), "interactiveMode": "Never"}
+    files = plain(ON_CLUSTER)
+    beside = "  files:\n    path: deploy\n    target: {directory: {path: rendered}}\n"
+    files[".pipeline-gitops.yaml"] += beside
+    sinks = _with_user(stage, {"exec": user}, {**files, "deploy/echo.yaml": echo})
+    kube_config._cleanup_temp_files()  # which it has Python do at the end of the program
+    return {**sinks, "temporary files": stage.left_behind()}
+
+
+def _with_user(
+    stage: Stage, user: Mapping[str, object], files: Mapping[str, str] | None = None
+) -> Sinks:
+    stage.repository.commit(files or plain(ON_CLUSTER))
     stage.cluster()
     path = stage.out.parent / "kubeconfig"
     content = json.loads(path.read_text())
     content["users"][0]["user"] = user
     content["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
     path.write_text(json.dumps(content))
-    return stage.run("deploy", "--timeout", "4s")
+    return stage.run("diff", "--timeout", "2s")
 
 
 def engine(stage: Stage, secret: str) -> Sinks:
@@ -252,6 +300,128 @@ def engine(stage: Stage, secret: str) -> Sinks:
     return stage.run("validate")
 
 
+# -- commands that render nothing ----------------------------------------------------------------
+
+
+def _standing(stage: Stage, secret: str) -> None:
+    """What an earlier job has deployed: a Secret, and a pod that fails and says its value."""
+    stage.server.logs["worker"] = "\n".join(echoes(secret)[:24])
+    stage.server.last_words = f"cannot log in with {secret}"
+    stage.server.events = echoes(secret)
+    stage.repository.commit({**plain(ON_CLUSTER), **known(secret), "deploy/pod.yaml": POD})
+    stage.cluster()
+    stage.run("deploy", "--no-wait", is_reporting=False)
+    stage.forget()
+
+
+def looked_at(stage: Stage, secret: str, *, command: Sequence[str]) -> Sinks:
+    """A Secret that only the cluster knows, and a pod beside it that says its value."""
+    _standing(stage, secret)
+    return stage.run(*command, "--timeout", "3s")
+
+
+def rotated(stage: Stage, secret: str, *, command: Sequence[str]) -> Sinks:
+    """The same, where somebody has changed the value since it was deployed."""
+    _standing(stage, secret)
+    stage.repository.commit(known("another-value-by-far"))
+    kind = stage.server.kind("", "Secret")
+    live = stage.server.objects["", "Secret", "default", "db"]
+    stage.server.store(kind, "default", "db", {**live, "data": {"password": encoded(secret)}})
+    return stage.run(*command, "--timeout", "3s")
+
+
+def undeletable(stage: Stage, secret: str) -> Sinks:
+    """What a webhook says of the objects that are taken down: it quotes the live Secret."""
+    _standing(stage, secret)
+    for text in echoes(secret):
+        said = f'admission webhook "policy.example.com" denied the request: {text}'
+        body = {"kind": "Status", "status": "Failure", "message": said, "reason": "Forbidden"}
+        denial = json.dumps({**body, "code": 403}).encode()
+        stage.server.faults.append(Fault(status=403, body=denial, only="DELETE"))
+    return stage.run("destroy", "--environment", "prod", "--confirm", "prod", "--timeout", "3s")
+
+
+def rolled_back(stage: Stage, secret: str) -> Sinks:
+    """A pod that fails in a rollback, and says what the Secret of the older commit holds."""
+    _standing(stage, secret)
+    old = stage.repository.git("rev-parse", "HEAD")
+    stage.repository.commit(known("another-value-by-far"))
+    stage.run("deploy", "--no-wait", is_reporting=False)
+    stage.forget()
+    back = ("rollback", "--environment", "prod", "--to", old, "--now")
+    return stage.run(*back, "--timeout", "4s")
+
+
+def given_to_kubectl(stage: Stage, secret: str) -> Sinks:
+    """What the API server says when the inventory is handed over: it quotes the credentials."""
+    token = "admin-token"
+    stage.repository.commit(plain(ON_CLUSTER))
+    stage.cluster()
+    stage.run("deploy", "--no-wait", is_reporting=False)
+    stage.forget()
+    stage.set(DEPLOY_PASSWORD=secret)
+    for text in (*echoes(secret), token):
+        body = {"kind": "Status", "status": "Failure", "message": text, "reason": "Invalid"}
+        denial = json.dumps({**body, "code": 422}).encode()
+        stage.server.faults.append(Fault(status=422, body=denial, only="PATCH"))
+    return stage.run("handover", "--environment", "prod", "--timeout", "3s")
+
+
+def role_of_what_is_wrong(stage: Stage, secret: str) -> Sinks:
+    """`permissions` for a set in which the value of a Secret stands where it must not."""
+    names = [json.dumps(text) for text in echoes(secret)]
+    pod = POD + "".join(f"  {name}: {name}\n" for name in names)
+    stage.repository.commit({**plain(ON_CLUSTER), **known(secret), "deploy/pod.yaml": pod})
+    stage.cluster()
+    return stage.run("permissions", "--environment", "prod", "--timeout", "3s")
+
+
+# -- reports of earlier jobs ---------------------------------------------------------------------
+
+
+def _told(stage: Stage, secret: str) -> tuple[str, str, str]:
+    """The report of a job that did not know the value as a secret; and base and head."""
+    base = stage.repository.commit(
+        {**plain("directory: {path: rendered}"), ".gitignore": "rendered/\nreport.json\n*.md\n"}
+    )
+    stage.repository.git("checkout", "--quiet", "-b", "feature")
+    echo = manifest("ConfigMap", "echo", data=_numbered(echoes(secret)))
+    head = stage.repository.commit({"deploy/echo.yaml": echo})
+    path = stage.repository.root / "report.json"
+    stage.review(base, head)
+    stage.run("run", "--report", f"json={path}", is_reporting=False)
+    stage.forget()
+    stage.set(DEPLOY_PASSWORD=secret)
+    return str(path), base, head
+
+
+def posted(stage: Stage, secret: str) -> Sinks:
+    """A report of this pipeline that holds what this job knows as a secret."""
+    path, _, _ = _told(stage, secret)
+    return stage.run("report", path)
+
+
+def posted_for_a_fork(stage: Stage, secret: str) -> Sinks:
+    """A report of a fork's job that holds what this job knows as a secret."""
+    path, base, head = _told(stage, secret)
+    stage.repository.git("checkout", "--quiet", "main")
+    if isinstance(stage.forge, FakeGitLab):
+        stage.forge.requests[7]["sha"] = head
+    else:
+        stage.forge.pulls[7]["head"] = {"sha": head, "repo": {"full_name": "stranger/deploy"}}
+    stage.run_of_a_fork(base, head)
+    return stage.run("report", "--from", path, "--commit", head, "--merge-request", "7")
+
+
+def unreadable(stage: Stage, secret: str) -> Sinks:
+    """A report that is none, under a name that holds a variable of the job."""
+    stage.set(DEPLOY_PASSWORD=secret)
+    stage.repository.commit(plain())
+    path = stage.repository.root / quote(secret, safe="")
+    path.write_text(json.dumps({"formatVersion": secret, secret: echoes(secret)}))
+    return stage.run("report", str(path))
+
+
 def _header(secret: str) -> str:
     """A token that an HTTP header can carry."""
     return "".join(sign if sign.isascii() and sign.isprintable() else "x" for sign in secret)
@@ -261,7 +431,20 @@ def _numbered(texts: Sequence[str]) -> dict[str, str]:
     return {f"k{number}": text for number, text in enumerate(texts)}
 
 
-SOURCES: Mapping[str, Source] = {
+PROD = ("--environment", "prod")
+CLUSTER_COMMANDS = {
+    "deploy": ("deploy",),
+    "diff": ("diff", *PROD),
+    "status": ("status",),
+    "watch": ("watch",),
+    "destroy": ("destroy", *PROD, "--confirm", "prod"),
+    "rollback": ("rollback", *PROD, "--to", "HEAD", "--now"),
+    "permissions": ("permissions", *PROD),
+    "handover": ("handover", *PROD),
+}
+
+# Of jobs that speak to a forge.
+REPORTED: Mapping[str, Source] = {
     source.__name__: source
     for source in (
         secret_data,
@@ -270,21 +453,47 @@ SOURCES: Mapping[str, Source] = {
         last_applied,
         same_set,
         long_line,
-        rendered,
         invalid,
         pod_log,
         last_words,
         event,
         denial,
         forge_error,
+        undelivered,
         job_token,
-        argument,
-        address,
-        kubeconfig,
-        plugin,
-        damaged_kubeconfig,
-        engine,
+        posted,
+        posted_for_a_fork,
     )
 }
 
-__all__ = ["ADMIN", "SOURCES"]
+SOURCES: Mapping[str, Source] = {
+    **REPORTED,
+    **{
+        source.__name__: source
+        for source in (
+            rendered,
+            argument,
+            address,
+            plugin,
+            damaged_kubeconfig,
+            client_key,
+            key_of_a_plugin,
+            engine,
+            undeletable,
+            rolled_back,
+            given_to_kubectl,
+            role_of_what_is_wrong,
+            unreadable,
+        )
+    },
+    **{
+        f"refused: {name}": partial(refused, command=command)
+        for name, command in CLUSTER_COMMANDS.items()
+    },
+    **{
+        f"{source.__name__}: {name}": partial(source, command=(name, *PROD))
+        for source in (looked_at, rotated)
+        for name in ("status", "watch")
+    },
+    "rotated: diff": partial(rotated, command=("diff", *PROD)),
+}

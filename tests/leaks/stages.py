@@ -3,9 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,17 @@ import pytest
 
 from pipeline_gitops import reports
 from tests.cli.conftest import Repository, Said
-from tests.fakes.apiserver import FakeApiServer, Served
-from tests.fakes.github import FakeGitHub
+from tests.fakes.apiserver import FakeApiServer, Refused, Served
+from tests.leaks.jobs import Jobs
 
 Sinks = Mapping[str, str]
+
+# What a status says on the way is told unless something newer is there by then.
+_ON_THE_WAY = re.compile(
+    r'.*("pending"|"running"|"in_progress"|waits for its turn|"deploying").*\n'
+)
+# How long what took, as the page draws it.
+_BARS = re.compile(r'<svg(?=[^>]*width="100%").*?</svg>', re.DOTALL)
 
 POD = """\
 apiVersion: v1
@@ -35,6 +43,12 @@ class TroubledServer(FakeApiServer):
         super().__init__()
         self.last_words = ""
         self.events: list[str] = []
+
+    def answer(self, method: str, path: str, query: dict[str, str], *rest: Any) -> Any:
+        """Lets nobody watch: whoever waits lists once a second."""
+        if query.get("watch"):
+            raise Refused(403, "Forbidden", "forbidden: cannot watch resource")
+        return super().answer(method, path, query, *rest)
 
     def _settle(self, kind: Served, body: dict[str, Any]) -> None:
         super()._settle(kind, body)
@@ -64,6 +78,10 @@ class TroubledServer(FakeApiServer):
             self.store(self.kind("", "Event"), "default", f"event-{number}", event)
 
 
+def _written(bodies: list[Any]) -> str:
+    return json.dumps(bodies, ensure_ascii=False, indent=1)
+
+
 class Stage:
     """One job in one repository: what is planted is up to the test."""
 
@@ -73,67 +91,61 @@ class Stage:
         folder: Path,
         monkeypatch: pytest.MonkeyPatch,
         server: TroubledServer,
-        github: FakeGitHub,
+        jobs: Callable[[Path, Path], Jobs],
     ) -> None:
         root = folder / "repository"
-        root.mkdir(parents=True)
-        self.repository = Repository(root)
-        self.repository.git("init", "--quiet", "--initial-branch=main")
-        self.server = server
-        self.github = github
+        self.out = folder / "out"
+        self.temporary = folder / "temporary"
+        for made in (root, self.out, self.temporary):
+            made.mkdir(parents=True)
         self._call = call
         self._folder = folder
         self._monkeypatch = monkeypatch
         self._children: list[str] = []
-        self.out = folder / "out"
-        self.temporary = folder / "temporary"
-        for made in (self.out, self.temporary):
-            made.mkdir()
+        self._job: dict[str, str] = {}
+        # Commits of the same files have the same names on every stage.
+        self.set(GIT_AUTHOR_DATE="2025-01-01T00:00:00Z", GIT_COMMITTER_DATE="2025-01-01T00:00:00Z")
+        self.repository = Repository(root)
+        self.repository.git("init", "--quiet", "--initial-branch=main")
+        self.server = server
+        self.jobs = jobs(folder, self.out)
+        self.forge = self.jobs.forge
 
     def set(self, **variables: str) -> None:
         """Variables of the job."""
         for name, value in variables.items():
             self._monkeypatch.setenv(name, value)
 
-    def job(self, event: str, payload: Mapping[str, object], **variables: str) -> None:
-        """A job of GitHub Actions."""
-        path = self._folder / "event.json"
-        path.write_text(json.dumps(payload))
-        self.set(
-            GITHUB_ACTIONS="true",
-            GITHUB_EVENT_NAME=event,
-            GITHUB_EVENT_PATH=str(path),
-            GITHUB_REPOSITORY="shop/deploy",
-            GITHUB_API_URL=self.github.api_url,
-            GITHUB_SERVER_URL=self.github.origin,
-            GITHUB_RUN_ID="5",
-            GITHUB_STEP_SUMMARY=str(self.out / "summary"),
-            GITHUB_OUTPUT=str(self.out / "outputs"),
-            RUNNER_TEMP=str(self.out),
-            **{"GITHUB_TOKEN": "a-token-that-nothing-is-planted-in", **variables},
-        )
-
-    def pull_request(self, base: str, head: str, **variables: str) -> None:
-        """A job for pull request 7."""
-        ours = {"full_name": "shop/deploy", "default_branch": "main"}
-        pull = {
-            "number": 7,
-            "head": {"sha": head, "ref": "feature", "repo": ours},
-            "base": {"sha": base, "ref": "main", "repo": ours},
-            "labels": [],
-        }
-        payload = {"action": "opened", "number": 7, "pull_request": pull, "repository": ours}
-        self.job("pull_request", payload, GITHUB_SHA="f" * 40, **variables)
+    def review(self, base: str, head: str, **variables: str) -> None:
+        """A job for merge request 7."""
+        self._begin(self.jobs.review(base, head) | variables)
 
     def push(self, sha: str, **variables: str) -> None:
-        """A job for a push to main, which merged pull request 7."""
-        self.github.merged(7, sha)
-        payload = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
-        self.job("push", payload, GITHUB_SHA=sha, GITHUB_REF="refs/heads/main", **variables)
+        """A job for a push to main, which merged merge request 7."""
+        self.forge.merged(7, sha)
+        self._begin(self.jobs.push(sha) | variables)
+
+    def run_of_a_fork(self, base: str, head: str) -> None:
+        """A job that posts what the job of a fork's merge request has left."""
+        self._begin(self.jobs.run_of_a_fork(base, head))
+
+    def _begin(self, job: dict[str, str]) -> None:
+        for name in self._job.keys() - job.keys():
+            self._monkeypatch.delenv(name)
+        self._job = job
+        self.set(**job)
 
     def cluster(self, **how: str) -> None:
         """Credentials for the API server."""
         self.set(KUBECONFIG=str(self.server.kubeconfig(self._folder / "kubeconfig", **how)))
+
+    def forget(self) -> None:
+        """What came before does not count: it only sets the stage."""
+        self.forge.seen.clear()
+        self._children.clear()
+        for made in (self.out, self.temporary):
+            shutil.rmtree(made)
+            made.mkdir()
 
     def run(self, *arguments: str, is_reporting: bool = True) -> Sinks:
         """Runs a command; all that it has left behind, by where."""
@@ -145,14 +157,14 @@ class Stage:
         said = self._call(*arguments, *(part for one in wanted for part in ("--report", one)))
         sinks = {"exit code": str(said.code), "stdout": said.out, "stderr": said.err}
         sinks |= {path.name: path.read_text() for path in self.out.iterdir()}
-        for kind, word in (("note", "comments"), ("status", "statuses"), ("check", "check-runs")):
-            sent = [
-                one.body for one in self.github.seen if one.method != "GET" and word in one.path
-            ]
-            sinks[f"{kind} on the forge"] = json.dumps(sent, ensure_ascii=False, indent=1)
-        rest = [one.body for one in self.github.seen if one.method != "GET"]
-        sinks["all that the forge was sent"] = json.dumps(rest, ensure_ascii=False, indent=1)
-        sinks["temporary files"] = self._left_behind()
+        sent = [one for one in self.forge.seen if one.method != "GET"]
+        for name, word in self.jobs.surfaces.items():
+            sinks[name] = _written([one.body for one in sent if word in one.path])
+        sinks["all that the forge was sent"] = _written([one.body for one in sent])
+        sinks["addresses at the forge"] = "\n".join(
+            f"{one.method} {one.path} {one.query}" for one in self.forge.seen
+        )
+        sinks["temporary files"] = self.left_behind()
         sinks["children"] = "\n".join(self._children)
         return sinks
 
@@ -161,21 +173,30 @@ class Stage:
 
         Nor with children: Git is asked for objects by their names.
         """
+        commits = self.repository.git("log", "--all", "--format=%H", "--reverse").split()
         kept = {name: text for name, text in sinks.items() if name != "children"}
-        return {name: self._settled(text) for name, text in kept.items()}
+        return {name: self._settled(text, commits) for name, text in kept.items()}
 
-    def _settled(self, text: str) -> str:
-        text = text.replace(str(self._folder), "FOLDER")
+    def _settled(self, text: str, commits: Sequence[str]) -> str:
+        for folder in (str(self._folder), str(self._folder).replace("_", "\\_")):
+            text = text.replace(folder, "FOLDER")
         for written, sign in (("\\n", "\n"), ("\\\\u002d", "-"), ('\\"', '"')):
             text = text.replace(written, sign)
+        for number, commit in enumerate(commits):
+            text = re.sub(rf"{commit[:7]}[0-9a-f]*", f"COMMIT-{number}", text)
+        text = _ON_THE_WAY.sub("", text)
+        text = _BARS.sub("BARS", text)
         text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", "TIME", text)
-        text = re.sub(r"\b[0-9a-f]{7,64}\b|(?<=\")[\w+/]{15}( [\w+/]{15})*(?=\")", "HASH", text)
+        # What keeps a result from being obeyed is drawn; and a section of a note has a hash of what
+        # stands in it, times and commits included.
+        text = re.sub(r"::[0-9a-f]{32}|hash=[0-9a-f]{16}", "DRAWN", text)
         return re.sub(
             r"\b\d+(\.\d+)? ?s\b|(\"seconds\"|\"started\"|time=\"?):? ?[\d.]+", "SECONDS", text
         )
 
-    def _left_behind(self) -> str:
+    def left_behind(self) -> str:
+        """All temporary files that are still there."""
         files = [path for path in self.temporary.rglob("*") if path.is_file()]
         return "\n".join(path.read_text(errors="replace") for path in files)
 

@@ -12,7 +12,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Wave, edges
 from tests import campaigns
-from tests.unit.plans.test_waves import body, creating, deleting, set_of
+from tests.unit.plans.schedules import body, creating, deleting, set_of
 
 KINDS = ("ConfigMap", "Deployment", "Service", "StatefulSet", "Job", "ServiceAccount")
 NAMES = tuple("abcdefgh")

@@ -140,6 +140,13 @@ def test_the_start_of_a_value_is_masked_where_a_text_was_cut(text: str) -> None:
     assert "hunter2" not in redact(text)
 
 
+def test_a_quote_of_a_value_is_masked_where_a_text_was_cut() -> None:
+    """With the character before it, it would tell how far the value goes."""
+    redact = masks.Redactor(['hunter2"hunter2'])
+
+    assert redact('the rest was cut: hunter2" ...') == f"the rest was cut: {masks.MASK} ..."
+
+
 def test_the_end_of_a_value_is_masked_where_a_text_was_cut() -> None:
     """The kubelet keeps the end of what a container says."""
     redact = masks.Redactor(["hunter2hunter2"])

@@ -1,6 +1,6 @@
 """A Kubernetes cluster, over its API server: server-side apply, dry runs, an ApplySet inventory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from pipeline_gitops.config import ClusterSpec, Policy
@@ -50,11 +50,9 @@ class ClusterTarget:
         clock: Clock,
         deadline: float,
         thorough: bool = False,
-        hide: Callable[[Sequence[str]], None] | None = None,
+        hide: credentials.Hide = credentials.unhidden,
     ) -> None:
-        connection = credentials.connect(spec, environ=environ)
-        if hide:
-            connection.authorization.tell(hide)
+        connection = credentials.connect(spec, environ=environ, hide=hide)
         self._name = f"cluster {connection.context}"
         self._policy = policy
         self._clock = clock

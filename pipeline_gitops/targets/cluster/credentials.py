@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from pipeline_gitops.targets.cluster import kubeconfigs
 from pipeline_gitops.targets.cluster.kubeconfigs import Entry
 
 _T = TypeVar("_T")
+Hide = Callable[[Sequence[str]], None]
 
 CONNECTIONS = 8  # requests that a server works on at a time
 MOST_CONNECTIONS = 32  # where many more are on their way there and back
@@ -35,6 +36,10 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 IN_CLUSTER = "in-cluster"
 
 _RENEW = "renew the credentials, and see that they are for this cluster"
+
+
+def unhidden(_: Sequence[str]) -> None:
+    """For whoever shows nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +58,28 @@ class Connection:
 
 
 def connect(
-    spec: ClusterSpec, *, environ: Mapping[str, str], service_account: str = SERVICE_ACCOUNT
+    spec: ClusterSpec,
+    *,
+    environ: Mapping[str, str],
+    service_account: str = SERVICE_ACCOUNT,
+    hide: Hide = unhidden,
 ) -> Connection:
     """A connection by kubeconfig, or as the pod that we run in. Asks the server nothing yet.
 
-    Raises UsageFault for a context or a file that is not there, UnreachableFault for a credential
-    plugin that gives nothing.
+    What proves who we are is given to *hide* before it is used: a server may repeat it. Raises
+    UsageFault for a context or a file that is not there, UnreachableFault for a credential plugin
+    that gives nothing.
     """
     kubeconfig = _kubeconfig(spec, environ)
     if kubeconfig:
-        return _by_kubeconfig(kubeconfig, spec.context)
+        return _by_kubeconfig(kubeconfig, spec.context, hide)
     if spec.context:
         raise UsageFault(
             f"context '{spec.context}' cannot be found: there is no kubeconfig",
             "set KUBECONFIG to a kubeconfig file that has it",
         )
     if environ.get("KUBERNETES_SERVICE_HOST"):
-        return _in_cluster(environ, service_account)
+        return _in_cluster(environ, service_account, hide)
     raise UsageFault(
         "there is no way to a cluster: no kubeconfig, and this is no pod",
         "set KUBECONFIG to a kubeconfig file, or target.cluster.kubeconfig",
@@ -104,13 +114,13 @@ def _expanded(path: str, home: str) -> str:
 # -- kubeconfig ------------------------------------------------------------------------------------
 
 
-def _by_kubeconfig(path: str, wanted: str) -> Connection:
+def _by_kubeconfig(path: str, wanted: str, hide: Hide) -> Connection:
     kubeconfig = kubeconfigs.read(path)
     context = kubeconfig.context(wanted)
-    user = kubeconfig.user(context)
+    user, cluster = kubeconfig.user(context), kubeconfig.cluster(context)
+    hide(tuple(kubeconfigs.secrets(cluster, user)))
     if "exec" in user.fields or "auth-provider" in user.fields:
-        return _by_package(path, context.name, user)
-    cluster = kubeconfig.cluster(context)
+        return _by_package(path, context.name, user, hide)
     with kubeconfigs.readable(path):
         server = cluster.fields["server"].rstrip("/")
         way = _Way(
@@ -121,7 +131,7 @@ def _by_kubeconfig(path: str, wanted: str) -> Connection:
             proxy=_proxy(cluster, server),
         )
         read = partial(str, kubeconfigs.authorization(user))
-    return _connection(way, _token_file(user), read)
+    return _connection(way, _token_file(user), read, hide)
 
 
 def _options(cluster: Entry, user: Entry) -> dict[str, Any]:
@@ -148,7 +158,7 @@ def _proxies(server: str) -> Mapping[str, str]:
     return getproxies()
 
 
-def _by_package(path: str, context: str, user: Entry) -> Connection:
+def _by_package(path: str, context: str, user: Entry, hide: Hide) -> Connection:
     import kubernetes.config
     from kubernetes.client import Configuration
 
@@ -172,8 +182,16 @@ def _by_package(path: str, context: str, user: Entry) -> Connection:
             f"context {context}: the credential plugin {plugin} gave no credentials",
             "run it by hand to see why, and log in with it; it must be on the PATH of the job",
         )
+    hide(tuple(_given(configuration)))
     read = partial(_in_time, partial(_packaged, configuration), plugin, context)
-    return _connection(_packaged_way(configuration, context), _token_file(user), read)
+    return _connection(_packaged_way(configuration, context), _token_file(user), read, hide)
+
+
+def _given(configuration: Any) -> Iterator[str]:
+    """The certificate and the key that a plugin gave: the package has put them into files."""
+    for path in filter(None, (configuration.cert_file, configuration.key_file)):
+        with suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+            yield from kubeconfigs.lines(file.read())
 
 
 @contextmanager
@@ -237,7 +255,7 @@ def _token_file(user: Entry) -> str:
 # -- in the cluster --------------------------------------------------------------------------------
 
 
-def _in_cluster(environ: Mapping[str, str], service_account: str) -> Connection:
+def _in_cluster(environ: Mapping[str, str], service_account: str, hide: Hide) -> Connection:
     from kubernetes.client import Configuration
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.config.incluster_config import InClusterConfigLoader
@@ -257,7 +275,7 @@ def _in_cluster(environ: Mapping[str, str], service_account: str) -> Connection:
             "set automountServiceAccountToken, or KUBECONFIG to a kubeconfig file",
         ) from None
     way = _packaged_way(configuration, IN_CLUSTER)
-    return _connection(way, token, partial(_packaged, configuration))
+    return _connection(way, token, partial(_packaged, configuration), hide)
 
 
 # -- both ------------------------------------------------------------------------------------------
@@ -293,7 +311,7 @@ def _packaged_way(configuration: Any, context: str) -> _Way:
     )
 
 
-def _connection(way: _Way, token_file: str, written: Callable[[], str]) -> Connection:
+def _connection(way: _Way, token_file: str, written: Callable[[], str], hide: Hide) -> Connection:
     _check_scheme(way.server, way.context)
     _check_verified(way)
     read = partial(_token, token_file) if token_file else written
@@ -301,7 +319,7 @@ def _connection(way: _Way, token_file: str, written: Callable[[], str]) -> Conne
         context=way.context,
         server=way.server,
         pool=_pool(way),
-        authorization=Authorization(read, way.context),
+        authorization=Authorization(read, way.context, hide),
     )
 
 
@@ -351,16 +369,12 @@ def _bypasses_proxies(server: str) -> bool:
 class Authorization:
     """The header that says who we are, read again every minute: tokens are rotated while we run."""
 
-    def __init__(self, read: Callable[[], str], context: str) -> None:
+    def __init__(self, read: Callable[[], str], context: str, hide: Hide = unhidden) -> None:
         self._read = read
         self._context = context
         self._lock = threading.Lock()  # plugins run one at a time, and log nowhere meanwhile
         self._value = ""
         self._until = 0.0
-        self._hide: Callable[[Sequence[str]], None] | None = None
-
-    def tell(self, hide: Callable[[Sequence[str]], None]) -> None:
-        """Gives every credential to *hide* before it is sent: a server may repeat it."""
         self._hide = hide
 
     def headers(self, *, renew: bool = False) -> Mapping[str, str]:
@@ -369,8 +383,7 @@ class Authorization:
             if renew or time.monotonic() >= self._until:
                 self._value = self._checked(self._read())
                 self._until = time.monotonic() + FRESH_S
-                if self._hide:
-                    self._hide(tuple(_credentials(self._value)))
+                self._hide(tuple(_credentials(self._value)))
             return {"Authorization": self._value} if self._value else {}
 
     def _checked(self, value: str) -> str:

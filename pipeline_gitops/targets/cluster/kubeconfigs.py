@@ -22,6 +22,7 @@ import yaml
 from urllib3.util import make_headers
 from urllib3.util.ssl_ import create_urllib3_context
 
+from pipeline_gitops import encodings
 from pipeline_gitops.errors import UsageFault
 
 _SECTIONS = ("clusters", "contexts", "users")
@@ -173,6 +174,39 @@ def authorization(user: Entry) -> str:
         headers = make_headers(basic_auth=fields["username"] + ":" + fields["password"])
         return headers.get("authorization", "")
     return ""
+
+
+def secrets(cluster: Entry, user: Entry) -> Iterator[str]:
+    """What must not be shown of an account, as it is written down and as it is meant.
+
+    Its token is not among them: that is known when it is sent.
+    """
+    fields = user.fields
+    yield str(fields.get("password") or "")
+    for key in ("client-certificate", "client-key"):
+        try:
+            yield from lines(user.content(key).decode())
+        except (OSError, ValueError):  # whoever uses it says what is wrong
+            yield str(fields.get(f"{key}-data") or "")
+    provider = fields.get("auth-provider")
+    if isinstance(provider, Mapping) and isinstance(provider.get("config"), Mapping):
+        yield from (f"{key}={value}" for key, value in provider["config"].items())
+    plugin = fields.get("exec")
+    variables = plugin.get("env") if isinstance(plugin, Mapping) else None
+    for one in variables if isinstance(variables, list) else ():
+        if isinstance(one, Mapping):
+            yield f"{one.get('name')}={one.get('value')}"
+    for key in ("server", "proxy-url"):
+        yield encodings.password(str(cluster.fields.get(key) or ""))
+
+
+def lines(content: str) -> Iterator[str]:
+    """The lines of a key or a certificate.
+
+    Whoever repeats all of it, in whatever encoding, repeats these; and they are looked for in less
+    time than the whole.
+    """
+    return (line for line in content.splitlines() if not line.startswith("-----"))
 
 
 def verification(cluster: Entry, user: Entry) -> ssl.SSLContext | None:

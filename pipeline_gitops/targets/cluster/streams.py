@@ -147,6 +147,7 @@ class _Followed:
         self._clock = clock
         self._stream: Stream | None = None
         self._is_closed = False
+        self._began_s = -SHORTEST_S  # the last watch
 
     def listed(self) -> tuple[Mapping[str, Body], str]:
         try:
@@ -162,7 +163,8 @@ class _Followed:
 
         An account that may list and not watch sees what changes all the same.
         """
-        started = self._clock.elapsed()
+        self._rest()
+        self._began_s = self._clock.elapsed()
         try:
             self._stream = self._objects.watched(
                 self._resource, self._namespace, version, name=self._name, seconds=WATCH_S
@@ -175,13 +177,12 @@ class _Followed:
         except UnreachableFault as fault:
             if isinstance(fault, ApiError) and fault.status == GONE:
                 raise
-            self._rest(started)
             yield {"type": "ERROR"}
-        self._rest(started)
 
-    def _rest(self, started: float) -> None:
-        if not self._is_closed and self._clock.elapsed() - started < SHORTEST_S:
-            self._clock.sleep(SHORTEST_S)
+    def _rest(self) -> None:
+        left = self._began_s + SHORTEST_S - self._clock.elapsed()
+        if left > 0 and not self._is_closed:
+            self._clock.sleep(left)
 
     def close(self) -> None:
         self._is_closed = True

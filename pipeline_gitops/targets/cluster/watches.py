@@ -34,7 +34,10 @@ STILL = frozenset(
         ("rbac.authorization.k8s.io", "RoleBinding"),
     }
 )
+FEW = 4  # Secrets of a namespace that are read one by one
+
 _EVENT = ("", "Event")
+_SECRET = ("", "Secret")
 _POD = ("", "Pod")
 # What the controllers of built-in kinds make out of them.
 _BELOW = {
@@ -142,6 +145,25 @@ class ClusterRuntime:
                 raise
             return {}
         return {text(body, "metadata", "name"): body for body in listed}
+
+    def secrets(self, ids: frozenset[ObjectId]) -> Sequence[Body]:
+        """Those of *ids* that are Secrets, with what they hold. Needs no more than `list`."""
+        resource = self._apis().resource(*_SECRET)
+        if resource is None:
+            return ()
+        grouped = _grouped(id for id in ids if id.group_kind == _SECRET)
+        # A namespace may hold many large ones that are not ours: releases of Helm, for example.
+        asked = [
+            (namespace, name)
+            for (_, _, namespace), wanted in grouped.items()
+            for name in ([id.name for id in wanted] if len(wanted) <= FEW else [""])
+        ]
+        found = threads.each(
+            lambda place: self._objects.listed(resource, place[0], name=place[1]),
+            asked,
+            self._clock,
+        )
+        return [body for listed in found for body in listed]
 
     # -- evidence ----------------------------------------------------------------------------------
 

@@ -4,108 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline_gitops import masks, plans
 from pipeline_gitops.config import Binding, Environment, Overlay, Policy
 from pipeline_gitops.pipeline import bindings, milestones
-from pipeline_gitops.pipeline.bindings import Bound, Evidence, Inquiry, Reviewed, Unproven
+from pipeline_gitops.pipeline.bindings import Bound, Reviewed
+from pipeline_gitops.pipeline.inquiries import Unproven
 from pipeline_gitops.pipeline.milestones import Milestone
-from pipeline_gitops.plans import Plan, Sight
-from pipeline_gitops.ports import CommitStatus, MergeRequest, StatusState
-from pipeline_gitops.reports import notes
-from pipeline_gitops.reports.notes import Stamp
-from pipeline_gitops.views import ChangeView, PlanView, Report, Result
-from tests.fakes.forge import Board, FakeForge, Stage
-from tests.unit.plans.bodies import body, created, deleted, id_of, survey
-
-HEAD, MERGE, OTHER = "a" * 40, "b" * 40, "c" * 40
-REQUEST = MergeRequest(number=7, state="merged", head_sha=HEAD, merge_sha=MERGE)
-
-
-def planned(*sights: Sight) -> Plan:
-    return plans.compute(survey(*sights), prune=True)
-
-
-def updated(name: str = "a", after: str = "2") -> Sight:
-    old, new = body(name=name, data={"k": "1"}), body(name=name, data={"k": after})
-    return Sight(id=id_of(name=name), before=old, after=new)
-
-
-PLAN = planned(updated("a"), created(name="b"), deleted(name="c"))
-
-
-class Hurried(Stage):
-    """A clock on which every look takes 20 seconds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._looks = 0
-
-    def elapsed(self) -> float:
-        self._looks += 1
-        return 20.0 * self._looks
-
-
-class Review:
-    """What a review left on merge request 7."""
-
-    def __init__(self) -> None:
-        self.stage = Stage()
-        self.board = Board()
-        self.board.brought[MERGE] = [REQUEST]
-        self.forge = FakeForge(self.stage, self.board)
-
-    def status(
-        self, plan: Plan | None = PLAN, *, commit: str = HEAD, by: str = "bot", env: str = "prod"
-    ) -> None:
-        """A commit status as a review sets it; *plan* None: it did not ask the target."""
-        digest = plans.digest(plan, plans.salt(env, commit)) if plan else ""
-        one = Milestone(
-            environment=env, state=StatusState.SUCCESS, description="3 to change", plan=digest
-        )
-        self.board.statuses.append(
-            CommitStatus(
-                sha=commit,
-                context=f"pipeline-gitops/{env}",
-                state=one.state,
-                description=milestones.described(one, 140),
-                creator=by,
-            )
-        )
-
-    def note(
-        self, plan: Plan = PLAN, *, commit: str = HEAD, by: str = "bot", limit: int = 65_536
-    ) -> None:
-        """A note as a review writes it."""
-        salt = plans.salt("prod", commit)
-        changes = tuple(ChangeView(id=one.id, action=one.action) for one in plan.changes)
-        view = PlanView(
-            compared="cluster prod",
-            changes=changes,
-            digest=plans.digest(plan, salt),
-            change_digests=plans.change_digests(plan, salt),
-        )
-        made = Report(
-            command="run", revision=commit, results=(Result(environment="prod", plans=(view,)),)
-        )
-        held = {
-            section.key: section
-            for section in notes.sections_of(masks.seal(made, ()), Stamp(), limit=limit)
-        }
-        self.board.add(by, notes.compose(held, limit=65_536))
-
-    def evidence(self, **inquiry: object) -> Evidence:
-        """What a deploy of the merge finds."""
-        asked = replace(Inquiry(commit=MERGE), **inquiry)  # type: ignore[arg-type]
-        return bindings.gather(asked, self.forge, self.stage)
-
-    def found(self, *identity: str, **inquiry: object) -> Reviewed | Unproven:
-        """What that proves of environment prod."""
-        evidence = self.evidence(identities=identity, **inquiry)
-        return bindings.reviewed(evidence, "prod", identity)
-
-    def bound(self, plan: Plan, *, required: bool = True) -> Bound:
-        """What a deploy of that plan makes of it."""
-        return bindings.decide(plan, self.found(), required=required)
+from pipeline_gitops.ports import StatusState
+from tests.unit.pipeline.queues import (
+    HEAD,
+    MERGE,
+    OLDER_HEAD,
+    OTHER,
+    PLAN,
+    REQUEST,
+    Review,
+    planned,
+    updated,
+)
+from tests.unit.plans.bodies import created, deleted, id_of
 
 
 @pytest.fixture
@@ -148,7 +64,7 @@ def test_nothing_to_do_asks_nobody(review: Review) -> None:
         name="prod", overlay=Overlay(path="."), policy=Policy(binding=Binding.REQUIRE)
     )
 
-    assert bindings.bind(planned(), environment, review.evidence) == Bound()
+    assert bindings.bind(planned(), environment, review.look(), "") == Bound()
     assert review.forge.log == []
 
 
@@ -158,7 +74,7 @@ def test_off_asks_nobody(review: Review) -> None:
         name="prod", overlay=Overlay(path="."), policy=Policy(binding=Binding.OFF)
     )
 
-    assert bindings.bind(PLAN, environment, review.evidence) == Bound()
+    assert bindings.bind(PLAN, environment, review.look(), "") == Bound()
     assert review.forge.log == []
 
 
@@ -208,7 +124,7 @@ def unproven(review: Review, *identity: str) -> str:
     assert isinstance(found, Unproven)
     assert found.cure
     for required in (True, False):
-        bound = bindings.decide(PLAN, found, required=required)
+        bound = bindings.decide(PLAN, [found], required=required)
         assert bool(bound.refusals) is required
         assert bool(bound.notices) is not required
     return found.why
@@ -282,14 +198,6 @@ def test_a_forge_that_does_not_answer_knows_nothing(shown: Review) -> None:
     shown.forge.fail("status_history", done=False)
 
     assert "the forge could not say what was reviewed" in unproven(shown)
-
-
-def test_a_forge_that_takes_for_ever_is_not_asked_on(shown: Review) -> None:
-    """A deploy does not wait for it."""
-    evidence = bindings.gather(Inquiry(commit=MERGE), shown.forge, Hurried())
-
-    assert "more than 30 s" in evidence.unknown
-    assert len(shown.forge.log) < 4
 
 
 # -- where the list is gone, only the whole plan can be proven ----------------------------------
@@ -373,6 +281,93 @@ def test_the_newest_review_counts(shown: Review) -> None:
     assert refused(shown.bound(PLAN))
 
 
+# -- of several merge requests ---------------------------------------------------------------------
+
+
+def test_what_any_of_them_showed_is_deployed(review: Review) -> None:
+    """A queue, or a deploy that was superseded: each showed its part."""
+    review.shows(updated("a"), commit=OLDER_HEAD)
+    review.shows(created(name="b"))
+
+    assert review.carried(planned(updated("a"), created(name="b"))).is_clean
+
+
+def test_what_none_of_them_showed_is_refused(review: Review) -> None:
+    """All of them are named."""
+    review.shows(updated("a"), commit=OLDER_HEAD)
+    review.shows(created(name="b"))
+
+    bound = review.carried(planned(updated("a"), created(name="b"), deleted(name="x")))
+
+    assert refused(bound) == [
+        "not-as-reviewed: ConfigMap shop/x would be deleted, "
+        "which none of the merge requests 6 and 7 showed"
+    ]
+
+
+def test_what_two_of_them_make_together_was_shown_by_neither(review: Review) -> None:
+    """Each changed a field of one object; nobody saw the object that comes of both."""
+    review.shows(updated("a", after="1", x="6"), commit=OLDER_HEAD)
+    review.shows(updated("a", after="7"))
+
+    bound = review.carried(planned(updated("a", after="7", x="6")))
+
+    assert refused(bound) == [
+        "not-as-reviewed: ConfigMap shop/a would be updated, "
+        "which merge requests 6 and 7 showed in part or otherwise, none as a whole"
+    ]
+    assert "a merge request on top of both" in bound.refusals[0].cure
+
+
+def test_a_newer_one_takes_nothing_back(review: Review) -> None:
+    """It was behind its base branch when it was reviewed, and showed that it would set back what
+    the older one changes. What it did not set back is as the older one showed it."""
+    review.shows(updated("a"), commit=OLDER_HEAD)
+    review.shows(updated("a", after="0"), created(name="b"))
+
+    assert review.carried(planned(updated("a"), created(name="b"))).is_clean
+
+
+def test_a_direct_push_on_top_changes_nothing_that_was_not_shown(review: Review) -> None:
+    """Somebody starts the deploy again by an empty commit; and by another one puts something in."""
+    review.shows(updated("a"), commit=OLDER_HEAD)
+    review.board.brought.pop(MERGE)
+
+    again = review.carried(planned(updated("a")))
+    more = review.carried(planned(updated("a"), created(name="b")))
+
+    assert again.is_clean
+    assert refused(more) == [
+        "not-reviewed: no merge request brought this commit, so nobody was shown what it changes",
+        "not-as-reviewed: ConfigMap shop/b would be created, which merge request 6 did not show",
+    ]
+
+
+def test_why_one_of_them_proves_nothing_is_said(review: Review) -> None:
+    """It may be the one that showed what is missing."""
+    review.status(planned(updated("a")), commit=OLDER_HEAD, by="mallory")
+    review.shows(created(name="b"))
+
+    bound = review.carried(planned(updated("a"), created(name="b")))
+
+    assert refused(bound) == [
+        "not-reviewed: the review of merge request 6 was reported by mallory, and only bot counts",
+        "not-as-reviewed: ConfigMap shop/a would be updated, which merge request 7 did not show",
+    ]
+
+
+def test_a_warning_looks_at_all_of_them(review: Review) -> None:
+    """It would cry wolf after each queue."""
+    review.shows(updated("a"), commit=OLDER_HEAD)
+    review.shows(created(name="b"))
+
+    warned = review.carried(planned(updated("a"), deleted(name="x")), required=False)
+
+    assert review.carried(planned(updated("a")), required=False).is_clean
+    assert warned.refusals == ()
+    assert len(warned.notices) == 1
+
+
 # -- how it is told -------------------------------------------------------------------------------
 
 
@@ -391,14 +386,3 @@ def test_the_digest_outlives_a_long_description() -> None:
 def test_a_plan_is_read_from_the_end_only() -> None:
     """What a description quotes names none."""
     assert milestones.plan_in(f"refused: ; plan {'0' * 24} is not it") == ""
-
-
-def test_a_bound_deploy_names_the_plan_that_was_reviewed(shown: Review) -> None:
-    """So the note keeps the list: a run that resumes is held to the same one."""
-    result = Result(environment="prod", plans=(PlanView(compared="cluster prod"),))
-
-    told = bindings.bound(result, shown.bound(planned(created(name="b"))))
-
-    (plan,) = told.plans
-    assert plans.summed(plan.change_digests, plans.salt("prod", HEAD)) == plan.digest
-    assert len(plan.change_digests) == 3

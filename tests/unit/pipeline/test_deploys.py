@@ -5,79 +5,26 @@ from typing import Any
 
 import pytest
 
-from pipeline_gitops import documents, manifests
-from pipeline_gitops.config import Deletes, Environment, Overlay, Policy
+from pipeline_gitops.config import Deletes, Policy
 from pipeline_gitops.errors import Verdict
-from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Claim, Inventory, Member, Stamp
-from pipeline_gitops.kinds import Kinds
-from pipeline_gitops.pipeline import deploys
-from pipeline_gitops.pipeline.executions import Order
-from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.plans import Confirmation
-from pipeline_gitops.views import Finding, Result
-from tests.fakes.world import (
-    FakeClock,
-    FakeJournal,
-    FakeRepository,
-    FakeRuntime,
-    FakeTarget,
+from pipeline_gitops.views import Finding
+from tests.fakes.world import FakeClock, FakeRuntime, FakeTarget
+from tests.unit.pipeline.orders import (
+    API,
+    CONFIG,
+    NEW,
+    NEWER,
+    OLD,
+    READY,
+    config_map,
+    deploy,
+    deployed,
+    deployment,
+    order,
+    prepared,
 )
-
-OLDER, OLD, NEW, NEWER = "a1", "b2", "c3", "d4"
-POLICY = Policy(stability_s=0.0)  # how long it has to last is told in test_rollouts
-HISTORY = FakeRepository((OLDER, OLD, NEW, NEWER))
-
-CONFIG = ObjectId("", "ConfigMap", "shop", "settings")
-API = ObjectId("apps", "Deployment", "shop", "api")
-READY = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
-
-
-def config_map(name: str, **values: str) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "shop"}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": values}
-
-
-def deployment(name: str) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "shop", "generation": 1}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata,
-        "spec": {"replicas": 1},
-    }
-
-
-def prepared(*bodies: dict[str, Any], policy: Policy = POLICY, **fields: Any) -> Prepared:
-    found, _ = documents.read(documents.write(bodies).encode(), "rendered.yaml")
-    set_, _ = manifests.resolve(found, Kinds(), "")
-    environment = Environment(name="prod", overlay=Overlay(path="."), policy=policy)
-    return Prepared(environment=environment, set=set_, documents=found, **fields)
-
-
-def order(wanted: Prepared, *, revision: str = NEW, **fields: Any) -> Order:
-    return Order(
-        prepared=wanted, stamp=Stamp(revision=revision, sequence=5), deadline=30.0, **fields
-    )
-
-
-def deploy(order: Order, target: FakeTarget, clock: FakeClock | None = None) -> Result:
-    return deploys.deploy(
-        order,
-        target,
-        repository=HISTORY,
-        clock=clock or FakeClock(),
-        journal=FakeJournal(),
-    )
-
-
-def deployed(*bodies: dict[str, Any], revision: str = OLD) -> FakeTarget:
-    """A target that holds *bodies* after a deploy."""
-    target = FakeTarget()
-    result = deploy(order(prepared(*bodies), revision=revision), target)
-    assert result.verdict is Verdict.OK
-    target.writes.clear()
-    return target
 
 
 def test_a_deploy_writes_what_is_new_and_deletes_what_is_left_over() -> None:

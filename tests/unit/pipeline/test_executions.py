@@ -13,7 +13,7 @@ from pipeline_gitops.plans import Outcome, State
 from pipeline_gitops.ports import Stale
 from pipeline_gitops.views import Action, Result
 from tests.fakes.world import FakeClock, FakeRuntime, FakeTarget
-from tests.unit.pipeline.test_deploys import NEW, config_map, deploy, order, prepared
+from tests.unit.pipeline.orders import NEW, config_map, deploy, order, prepared
 
 COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
 BROKEN = {"conditions": [{"type": "Failed", "status": "True", "message": "it broke"}]}

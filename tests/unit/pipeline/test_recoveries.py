@@ -18,7 +18,7 @@ from pipeline_gitops.pipeline.recoveries import Prepare, Ready
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.views import Result
 from tests.fakes.world import FakeClock, FakeJournal, FakeRepository, FakeRuntime, FakeTarget
-from tests.unit.pipeline.test_deploys import config_map, prepared
+from tests.unit.pipeline.orders import config_map, prepared
 
 OLD, GOOD, BAD, NEXT = "a1", "b2", "c3", "d4"
 LINE = FakeRepository((OLD, GOOD, BAD, NEXT))

@@ -12,7 +12,7 @@ from pipeline_gitops.pipeline import deploys
 from pipeline_gitops.pipeline.executions import Course
 from pipeline_gitops.views import Result
 from tests.fakes.world import FakeClock, FakeJournal, FakeRepository, FakeTarget
-from tests.unit.pipeline.test_deploys import config_map, order, prepared
+from tests.unit.pipeline.orders import config_map, order, prepared
 
 OLDEST, OLD, BAD, GOOD = "a1", "b2", "c3", "d4"
 LINE = FakeRepository((OLDEST, OLD, BAD, GOOD))

@@ -19,6 +19,7 @@ from pipeline_gitops.pipeline.watches import Call, Until
 from pipeline_gitops.ports import Evidence, Snapshot
 from pipeline_gitops.views import Health, Result
 from tests.fakes.world import FakeClock, FakeJournal, FakeTarget, FakeWatch
+from tests.unit.pipeline.films import job
 
 API = ObjectId("apps", "Deployment", "shop", "api")
 WEB = ObjectId("apps", "Deployment", "shop", "web")
@@ -39,11 +40,6 @@ def deployment(available: int, **annotations: str) -> dict[str, Any]:
         "spec": {"replicas": 1},
         "status": {**status, "availableReplicas": available},
     }
-
-
-def job(**status: Any) -> dict[str, Any]:
-    spec = {"ttlSecondsAfterFinished": 1}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": spec, "status": status}
 
 
 def crashing(restarts: int) -> Evidence:
@@ -100,6 +96,9 @@ class Film:
             raise UnreachableFault("cluster test cannot be reached", "look")
         second = int(self.clock.seconds)
         return {id: self.frames[id][min(second, len(self.frames[id]) - 1)] for id in ids}
+
+    def secrets(self, ids: frozenset[ObjectId]) -> Sequence[Body]:
+        return ()
 
     def evidence(
         self, live: Mapping[ObjectId, Body], since: datetime

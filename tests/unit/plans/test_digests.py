@@ -135,6 +135,44 @@ def test_no_digest_depends_on_a_secret_value(
     assert digests(plan(one).changes) == digests(plan(other).changes)
 
 
+@settings(max_examples=campaigns.examples(60))
+@given(
+    one=st.from_regex(r"[A-Za-z0-9/~+. -]{8,40}", fullmatch=True),
+    other=st.from_regex(r"[A-Za-z0-9/~+. -]{8,40}", fullmatch=True),
+    key=st.booleans(),
+    is_new=st.booleans(),
+)
+def test_no_short_digest_depends_on_a_secret_that_is_repeated(
+    one: str, other: str, *, key: bool, is_new: bool
+) -> None:
+    """Nor where another object holds the value: there it is masked for people, too."""
+
+    def plan(value: str) -> Plan:
+        data = {value: "x", "y": f"({value})"} if key else {"x": value, "y": f"({value})"}
+        new = body(data=data)
+        sight = Sight(
+            id=id_of(),
+            before=None if is_new else body(data={"z": "1"}),
+            after=new,
+            send=manifested(id_of(), new),
+        )
+        return replace(planned(sight), secrets=frozenset({value}))
+
+    assert plans.change_digests(plan(one), SALT) == plans.change_digests(plan(other), SALT)
+    assert plans.digest(plan(one), SALT) == plans.digest(plan(other), SALT)
+
+
+def test_within_a_run_a_digest_depends_on_all_that_is_written() -> None:
+    """What is masked for people is still what was planned, or it is not."""
+    one, other = (
+        replace(planned(updated(after=f"{word}-of-the-day")), secrets=frozenset({word}))
+        for word in ("password", "passphrase")
+    )
+
+    assert plans.digest(one, SALT) == plans.digest(other, SALT)
+    assert plans.exceeding(one, other) == (id_of(),)
+
+
 # -- how digests travel ----------------------------------------------------------------------------
 
 

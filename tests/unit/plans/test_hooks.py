@@ -10,7 +10,7 @@ from pipeline_gitops.manifests import Manifest
 from pipeline_gitops.plans import Plan, Sight, Survey
 from pipeline_gitops.views import Action, Refusal
 from tests.unit.plans.bodies import OWNER
-from tests.unit.plans.test_waves import body, set_of
+from tests.unit.plans.schedules import body, set_of
 
 LEFT = Version("uid/7")
 

@@ -6,7 +6,7 @@ from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Plan, Sight, outlines
 from pipeline_gitops.views import EdgeView
 from tests.unit.plans.bodies import survey
-from tests.unit.plans.test_waves import body, pods, set_of
+from tests.unit.plans.schedules import body, pods, set_of
 
 
 def plan_of(set_: ManifestSet, *gone: ObjectId) -> Plan:

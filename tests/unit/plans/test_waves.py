@@ -5,94 +5,21 @@ from typing import Any
 import pytest
 
 from pipeline_gitops import plans
-from pipeline_gitops.documents import Document
 from pipeline_gitops.errors import RefusedFault
-from pipeline_gitops.ids import ObjectId, Place
-from pipeline_gitops.kinds import Kind, Kinds
-from pipeline_gitops.manifests import ManifestSet, resolve
-from pipeline_gitops.plans import Plan, Schedule, Sight, Wave
+from pipeline_gitops.manifests import ManifestSet
+from pipeline_gitops.plans import Schedule, Sight
 from pipeline_gitops.views import Severity
 from tests.unit.plans.bodies import survey
-
-OURS, ARGO, HELM, KAPP = (
-    "pipeline-gitops.dev",
-    "argocd.argoproj.io",
-    "helm.sh",
-    "kapp.k14s.io",
+from tests.unit.plans.schedules import (
+    body,
+    creating,
+    deleting,
+    names,
+    needs,
+    pods,
+    scheduled,
+    set_of,
 )
-CLUSTER_SCOPED = Kinds.of(
-    Kind(group=group, kind=kind, plural="", namespaced=False, versions=("v1",))
-    for group, kind in [
-        ("", "Namespace"),
-        ("scheduling.k8s.io", "PriorityClass"),
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ("rbac.authorization.k8s.io", "ClusterRole"),
-        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-    ]
-)
-VERSIONS = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "CronJob": "batch/v1",
-    "Job": "batch/v1",
-    "HorizontalPodAutoscaler": "autoscaling/v2",
-    "Ingress": "networking.k8s.io/v1",
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "Role": "rbac.authorization.k8s.io/v1",
-    "ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
-    "CustomResourceDefinition": "apiextensions.k8s.io/v1",
-    "PriorityClass": "scheduling.k8s.io/v1",
-    "Widget": "example.com/v1",
-}
-
-
-def body(kind: str, name: str = "a", spec: Any = None, **annotations: str) -> dict[str, Any]:
-    """*annotations*: `wave="1"` is ours, `ARGO__sync_wave="1"` Argo CD's."""
-    named = {}
-    for key, value in annotations.items():
-        prefix, _, rest = key.rpartition("__")
-        prefix = {"": OURS, "ARGO": ARGO, "HELM": HELM, "KAPP": KAPP}[prefix]
-        named[f"{prefix}/{rest.replace('_', '-')}"] = value
-    metadata = {"name": name, "annotations": named}
-    made = {"apiVersion": VERSIONS.get(kind, "v1"), "kind": kind, "metadata": metadata}
-    return made if spec is None else {**made, "spec": spec}
-
-
-def pods(**spec: Any) -> dict[str, Any]:
-    labels = {"app": "web"}
-    return {"template": {"metadata": {"labels": labels}, "spec": {"containers": [], **spec}}}
-
-
-def set_of(*bodies: dict[str, Any]) -> ManifestSet:
-    documents = [
-        Document(body=one, place=Place("all.yaml", n), number=n) for n, one in enumerate(bodies)
-    ]
-    return resolve(documents, CLUSTER_SCOPED, "shop")[0]
-
-
-def creating(desired: ManifestSet) -> Plan:
-    sights = [Sight(id=m.id, after=m.body, send=m) for m in desired.manifests]
-    return plans.compute(survey(*sights), prune=True)
-
-
-def deleting(desired: ManifestSet) -> Plan:
-    sights = [Sight(id=m.id, before=m.body) for m in desired.manifests]
-    return plans.compute(survey(*sights), prune=True)
-
-
-def scheduled(*bodies: dict[str, Any]) -> Schedule:
-    desired = set_of(*bodies)
-    return plans.schedule(creating(desired), desired)
-
-
-def names(waves: tuple[Wave, ...]) -> list[list[str]]:
-    return [[f"{change.id.kind} {change.id.name}" for change in wave.changes] for wave in waves]
-
-
-def needs(waves: tuple[Wave, ...]) -> list[set[str]]:
-    return [{f"{id.kind} {id.name}" for id in wave.needs} for wave in waves]
-
 
 # -- kinds -----------------------------------------------------------------------------------------
 
@@ -220,132 +147,6 @@ def test_a_group_of_kapp() -> None:
     ).main
 
     assert names(waves) == [["Job seed"], ["Deployment db"], ["Deployment web"]]
-
-
-# -- edges -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        pods(volumes=[{"name": "v", "configMap": {"name": "needed"}}]),
-        pods(
-            volumes=[{"name": "v", "projected": {"sources": [{"configMap": {"name": "needed"}}]}}]
-        ),
-        pods(containers=[{"envFrom": [{"configMapRef": {"name": "needed"}}]}]),
-        pods(
-            initContainers=[
-                {"env": [{"valueFrom": {"configMapKeyRef": {"name": "needed", "key": "k"}}}]}
-            ]
-        ),
-    ],
-)
-def test_a_workload_comes_after_what_its_pods_name(spec: Any) -> None:
-    """Even where the kind alone would not say so: the ConfigMap itself comes after a Job."""
-    waves = scheduled(
-        body("Deployment", "web", spec),
-        body("ConfigMap", "needed", after="Job/made"),
-        body("Job", "made"),
-    ).main
-
-    assert names(waves) == [["Job made"], ["ConfigMap needed"], ["Deployment web"]]
-    assert needs(waves) == [set(), {"Job made"}, set()]
-
-
-@pytest.mark.parametrize(
-    ("kind", "spec", "needed"),
-    [
-        ("Deployment", pods(serviceAccountName="n"), ("", "ServiceAccount", "shop")),
-        ("Deployment", pods(imagePullSecrets=[{"name": "n"}]), ("", "Secret", "shop")),
-        (
-            "Deployment",
-            pods(volumes=[{"secret": {"secretName": "n"}}]),
-            ("", "Secret", "shop"),
-        ),
-        (
-            "Deployment",
-            pods(volumes=[{"persistentVolumeClaim": {"claimName": "n"}}]),
-            ("", "PersistentVolumeClaim", "shop"),
-        ),
-        (
-            "Deployment",
-            pods(containers=[{"env": [{"valueFrom": {"secretKeyRef": {"name": "n"}}}]}]),
-            ("", "Secret", "shop"),
-        ),
-        (
-            "CronJob",
-            {"jobTemplate": {"spec": pods(serviceAccountName="n")}},
-            ("", "ServiceAccount", "shop"),
-        ),
-        ("Deployment", pods(priorityClassName="n"), ("scheduling.k8s.io", "PriorityClass", "")),
-        ("Deployment", pods(runtimeClassName="n"), ("node.k8s.io", "RuntimeClass", "")),
-        ("StatefulSet", {"serviceName": "n", **pods()}, ("", "Service", "shop")),
-        (
-            "HorizontalPodAutoscaler",
-            {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "n"}},
-            ("apps", "StatefulSet", "shop"),
-        ),
-        ("ScaledObject", {"scaleTargetRef": {"name": "n"}}, ("apps", "Deployment", "shop")),
-    ],
-)
-def test_what_a_manifest_needs(kind: str, spec: Any, needed: tuple[str, str, str]) -> None:
-    """By the fields with which Kubernetes finds it."""
-    (manifest,) = set_of(body(kind, spec=spec)).manifests
-
-    found = plans.references.named(manifest.id, manifest.body)
-
-    assert found == {ObjectId(*needed, "n")}
-
-
-def test_a_binding_needs_its_role_and_its_service_accounts() -> None:
-    """A ServiceAccount of another namespace as well."""
-    binding = {
-        **body("RoleBinding"),
-        "roleRef": {"kind": "Role", "name": "reader"},
-        "subjects": [
-            {"kind": "ServiceAccount", "name": "bot", "namespace": "other"},
-            {"kind": "User", "name": "ann"},
-        ],
-    }
-    (manifest,) = set_of(binding).manifests
-
-    assert plans.references.named(manifest.id, manifest.body) == {
-        ObjectId("rbac.authorization.k8s.io", "Role", "shop", "reader"),
-        ObjectId("", "ServiceAccount", "other", "bot"),
-    }
-
-
-def test_a_webhook_needs_the_workload_that_answers_it_to_run() -> None:
-    """Before that it would refuse whatever is sent."""
-    hook = {"clientConfig": {"service": {"name": "guard", "namespace": "shop"}}}
-    waves = scheduled(
-        {**body("ValidatingWebhookConfiguration"), "webhooks": [hook]},
-        body("Service", "guard", {"selector": {"app": "web"}}),
-        body("Deployment", "guard", pods()),
-        body("Deployment", "other"),
-    ).main
-
-    assert names(waves)[-1] == ["ValidatingWebhookConfiguration a"]
-    assert needs(waves)[-1] == {"Deployment guard"}
-
-
-def test_a_wave_that_somebody_wrote_counts_more_than_a_manifest() -> None:
-    """Argo CD sets send a workload before its ConfigMap, and mean it."""
-    waves = scheduled(
-        body("Deployment", "web", pods(volumes=[{"configMap": {"name": "a"}}]), wave="-1"),
-        body("ConfigMap"),
-    ).main
-
-    assert names(waves) == [["Deployment web"], ["ConfigMap a"]]
-
-
-def test_an_ingress_waits_for_nothing() -> None:
-    """Kubernetes finds its Service whenever that comes."""
-    backend = {"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}}
-
-    waves = scheduled(body("Ingress", spec=backend), body("Service", after="Ingress/a")).main
-
-    assert names(waves) == [["Ingress a"], ["Service a"]]
 
 
 # -- what contradicts itself -----------------------------------------------------------------------

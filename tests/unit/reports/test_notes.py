@@ -325,3 +325,38 @@ def test_findings_of_a_base_are_shown_once() -> None:
     assert "not a number" in first.body
     assert "not a number" not in second.body
     assert "staging: 1 finding that it shares is under prod." in second.body
+
+
+# -- what stood there before -----------------------------------------------------------------------
+
+
+def test_a_deploy_keeps_the_list_of_the_review_whose_place_it_takes() -> None:
+    """However it ended, the next deploy is held to that list; the text makes room for it."""
+    digests = tuple(f"d{n:014}" for n in range(2_000))
+    plan = replace(reviewed(change()).plans[0], digest="f" * 24, change_digests=digests)
+    shown = report(replace(reviewed(), plans=(plan,)))
+    (review,) = texts.sections_of(shown, Stamp(), limit=65_536)
+    plain = replace(reviewed(*numbered(2_000)).plans[0], digest="", change_digests=())
+    deployed = report(replace(reviewed(), plans=(plain,)))
+    stamp = Stamp(phase=1, run=9)
+
+    (one,) = texts.sections_of(deployed, stamp, limit=65_536, standing={review.key: review})
+    (again,) = texts.sections_of(deployed, stamp, limit=65_536, standing={one.key: one})
+
+    assert one.state
+    assert (one.state.plan, one.state.changes) == ("f" * 24, digests)
+    assert len(text(one)) <= 65_536
+    assert again == one
+
+
+def test_a_review_keeps_no_list_of_the_one_before() -> None:
+    """What is not compared with the target any more was not shown."""
+    plan = replace(reviewed(change()).plans[0], digest="f" * 24, change_digests=("d" * 15,))
+    first = report(replace(reviewed(), plans=(plan,)))
+    (before,) = texts.sections_of(first, Stamp(run=1), limit=60_000)
+    plain = report(replace(reviewed(change()), plans=()))
+
+    (after,) = texts.sections_of(plain, Stamp(run=2), limit=60_000, standing={before.key: before})
+
+    assert after.state
+    assert (after.state.plan, after.state.changes) == ("", ())

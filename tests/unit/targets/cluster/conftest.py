@@ -8,6 +8,7 @@ import pytest
 from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.targets.cluster import credentials
 from pipeline_gitops.targets.cluster.transport import Transport
+from tests.contract.clusters import Cluster
 from tests.fakes.apiserver import FakeApiServer
 from tests.fakes.world import FakeClock
 
@@ -16,6 +17,11 @@ from tests.fakes.world import FakeClock
 def server() -> Iterator[FakeApiServer]:
     with FakeApiServer() as running:
         yield running
+
+
+@pytest.fixture
+def cluster(server: FakeApiServer, tmp_path: Path) -> Cluster:
+    return Cluster.faked(server, tmp_path)
 
 
 @pytest.fixture

@@ -163,3 +163,47 @@ def test_proxies(tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NO_PROXY", host)
 
     assert [*found, proxy(owned)] == ["env.example.com", "own.example.com", "None"]
+
+
+# -- what must not be shown ------------------------------------------------------------------------
+
+ARMOURED = "-----BEGIN PRIVATE KEY-----\nfirst-line\nlast-line\n-----END PRIVATE KEY-----\n"
+
+
+def written(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("user", "hidden"),
+    [
+        ({"client-key-data": written(ARMOURED)}, {"first-line", "last-line"}),
+        ({"client-certificate-data": written(ARMOURED)}, {"first-line", "last-line"}),
+        ({"client-key": "key.pem"}, {"first-line", "last-line"}),
+        ({"client-key-data": "no base64!"}, {"no base64!"}),
+        ({"username": "bot", "password": CANARY}, {CANARY}),
+        ({"auth-provider": {"config": {"id-token": CANARY}}}, {f"id-token={CANARY}"}),
+        ({"exec": {"env": [{"name": "TOKEN", "value": CANARY}]}}, {f"TOKEN={CANARY}"}),
+    ],
+)
+def test_what_proves_who_we_are_must_not_be_shown(
+    tmp_path: Path, user: dict[str, Any], hidden: set[str]
+) -> None:
+    """Keys and certificates by their lines, wherever they are written; passwords; variables."""
+    (tmp_path / "key.pem").write_text(ARMOURED)
+    path = one(tmp_path / "config", cluster={}, user=user)
+    found = kubeconfigs.read(path)
+    context = found.context("")
+
+    secrets = set(kubeconfigs.secrets(found.cluster(context), found.user(context)))
+
+    assert secrets - {""} == hidden
+
+
+def test_passwords_in_addresses_must_not_be_shown(tmp_path: Path) -> None:
+    """Of a proxy that wants one, for example."""
+    proxy = {"proxy-url": f"http://bot:{CANARY}@proxy:3128"}
+    found = kubeconfigs.read(one(tmp_path / "config", cluster=proxy, user={}))
+    context = found.context("")
+
+    assert CANARY in kubeconfigs.secrets(found.cluster(context), found.user(context))

@@ -1,68 +1,25 @@
 """What a write waits for, how it ends when we are asked to stop, and what is no noise."""
 
-import json
 import signal
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pipeline_gitops import inventories
 from pipeline_gitops.cli.clocks import SystemClock
 from pipeline_gitops.errors import TerminatedFault
 from pipeline_gitops.manifests import EPOCH, FENCE
 from pipeline_gitops.plans import Outcome, State
-from pipeline_gitops.ports import Clock
 from tests.contract.clusters import (
-    STAMP,
     Cluster,
     config_map,
     deploy,
-    namespace_object,
-    planned,
     service,
-    wanted,
 )
-from tests.fakes.apiserver import ADMIN, VIEWER, FakeApiServer, Fault
+from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.world import FakeClock
-
-
-@pytest.fixture
-def cluster(server: FakeApiServer, tmp_path: Path) -> Cluster:
-    found = Cluster(
-        folder=tmp_path, url=server.url, token=ADMIN, viewer_token=VIEWER, namespace="shop"
-    )
-    found.send("POST", "api/v1/namespaces", namespace_object("shop"))
-    return found
-
-
-class Deploy:
-    """A deploy that stands before its first write."""
-
-    def __init__(self, cluster: Cluster, clock: Clock, *bodies: Any) -> None:
-        self.target = cluster.target(clock=clock)
-        desired = wanted(self.target, cluster.namespace, *bodies)
-        survey, self.plan = planned(self.target, desired)
-        self.claimed = inventories.claimed(survey.inventory, STAMP, self.plan.ids)
-
-    def outcomes(self, server: FakeApiServer, *faults: Fault) -> list[Outcome]:
-        """Claims, then writes under *faults*."""
-        with self.target.claim(self.claimed) as writing:
-            server.faults = list(faults)
-            return list(writing.apply(self.plan.changes))
-
-
-def states(outcomes: list[Outcome]) -> set[State]:
-    return {outcome.state for outcome in outcomes}
-
-
-def status(code: int, message: str, **fields: Any) -> Fault:
-    body = {"kind": "Status", "message": message, "code": code, **fields}
-    return Fault(status=code, body=json.dumps(body).encode(), only="PATCH")
-
+from tests.unit.targets.cluster.deploys import Deploy, states, status
 
 # -- what is waited for ----------------------------------------------------------------------------
 

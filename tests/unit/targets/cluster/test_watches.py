@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pipeline_gitops.errors import InterruptedFault
+from pipeline_gitops.errors import InterruptedFault, UnreachableFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Evidence
 from pipeline_gitops.targets.cluster.apis import Apis, discover
 from pipeline_gitops.targets.cluster.objects import Objects
 from pipeline_gitops.targets.cluster.transport import Transport
-from pipeline_gitops.targets.cluster.watches import LOG_BYTES, ClusterRuntime
+from pipeline_gitops.targets.cluster.watches import FEW, LOG_BYTES, ClusterRuntime
 from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.world import FakeClock
 
@@ -143,6 +143,44 @@ def test_unknown_kind(runtime: ClusterRuntime) -> None:
     widget = ObjectId("example.com", "Widget", "default", "w")
 
     assert runtime.watch(frozenset({widget}), 0) == {widget: None}
+
+
+# -- secrets ---------------------------------------------------------------------------------------
+
+
+def secret(name: str) -> ObjectId:
+    return ObjectId("", "Secret", "default", name)
+
+
+def test_secrets_are_read_with_their_values(runtime: ClusterRuntime, server: FakeApiServer) -> None:
+    """By lists of one: whoever may look at what was deployed may do no more."""
+    for name in ("ours", "other"):
+        put(server, "", "Secret", name, data={"k": "dmFsdWU="})
+
+    found: Any = runtime.secrets(frozenset({WEB, secret("ours"), secret("gone")}))
+
+    assert [(body["metadata"]["name"], body["data"]) for body in found] == [
+        ("ours", {"k": "dmFsdWU="})
+    ]
+    assert {method for method, _ in server.requests} == {"GET"}
+    assert set(requested(server)) == {"/api/v1/namespaces/default/secrets"}
+
+
+def test_many_secrets_are_one_list(runtime: ClusterRuntime, server: FakeApiServer) -> None:
+    """Beyond a few, requests cost more than what else lies there."""
+    runtime.secrets(frozenset(secret(f"s{number}") for number in range(FEW + 1)))
+
+    assert requested(server) == ["/api/v1/namespaces/default/secrets"]
+
+
+def test_secrets_that_cannot_be_read_are_a_fault(
+    runtime: ClusterRuntime, server: FakeApiServer
+) -> None:
+    """Texts would be shown without anybody knowing what to hide in them."""
+    server.faults.append(Fault(status=403, body=b'{"kind": "Status", "code": 403}'))
+
+    with pytest.raises(UnreachableFault):
+        runtime.secrets(frozenset({secret("ours")}))
 
 
 # -- evidence --------------------------------------------------------------------------------------

@@ -1,15 +1,11 @@
 """What comes of a write whose answer is lost, late, or unwelcome."""
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import InterruptedFault, RefusedFault
 from pipeline_gitops.manifests import ManifestSet
-from pipeline_gitops.plans import Outcome, Plan, State, Survey
+from pipeline_gitops.plans import Outcome, State
 from tests.contract.clusters import (
     STAMP,
     Cluster,
@@ -23,49 +19,13 @@ from tests.contract.clusters import (
     wanted,
     widget,
 )
-from tests.fakes.apiserver import ADMIN, VIEWER, FakeApiServer, Fault
+from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.world import FakeClock
+from tests.unit.targets.cluster.deploys import Deploy, states, status
 
 LOST = Fault(reset=True, only="PATCH")
 LOST_ANSWER = Fault(reset=True, after_effect=True, only="PATCH")
 DENIED = 'forbidden: User "a" cannot patch resource "configmaps" in API group ""'
-
-
-@pytest.fixture
-def cluster(server: FakeApiServer, tmp_path: Path) -> Cluster:
-    found = Cluster(
-        folder=tmp_path, url=server.url, token=ADMIN, viewer_token=VIEWER, namespace="shop"
-    )
-    found.send("POST", "api/v1/namespaces", namespace_object("shop"))
-    return found
-
-
-class Deploy:
-    """A deploy that stands before its first write."""
-
-    def __init__(self, cluster: Cluster, clock: FakeClock, *bodies: Any) -> None:
-        self.clock = clock
-        self.target = cluster.target(clock=clock)
-        self.survey, self.plan = self._planned(cluster, bodies)
-
-    def _planned(self, cluster: Cluster, bodies: Any) -> tuple[Survey, Plan]:
-        return planned(self.target, wanted(self.target, cluster.namespace, *bodies))
-
-    def outcomes(self, server: FakeApiServer, *faults: Fault) -> list[Outcome]:
-        """Claims, then writes under *faults*."""
-        claimed = inventories.claimed(self.survey.inventory, STAMP, self.plan.ids)
-        with self.target.claim(claimed) as writing:
-            server.faults = list(faults)
-            return list(writing.apply(self.plan.changes))
-
-
-def states(outcomes: list[Outcome]) -> set[State]:
-    return {outcome.state for outcome in outcomes}
-
-
-def status(code: int, message: str = "", **fields: Any) -> Fault:
-    body = {"kind": "Status", "message": message, "code": code, **fields}
-    return Fault(status=code, body=json.dumps(body).encode(), only="PATCH")
 
 
 @pytest.mark.parametrize("fault", [LOST, LOST_ANSWER], ids=["before effect", "after effect"])
