@@ -20,6 +20,7 @@ from pipeline_gitops.views import Health, HealthView
 
 # States that more waiting will not change.
 SETTLED = frozenset({Health.CURRENT, Health.FAILED})
+DELETED_S = 5.0  # what deletes an object and makes it anew has done so by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,27 @@ class Looks:
             word, sentence = _FINISHED if last is None and self._finished(id) else _vanished(last)
             return HealthView(id=id, health=word, sentence=sentence)
         word, sentence = health.assess(body, self._expected.rules)
-        if body is not None:
+        if body is None:
+            word, sentence = self._missing(id, (word, sentence), seconds)
+        else:
+            self._since.pop((id, Health.NOT_FOUND), None)
             self._last[id] = body
             word, sentence = self._compared(id, body, (word, sentence))
             word, sentence = self._addressed(id, body, (word, sentence), seconds)
             word, sentence = self._lasting(id, body, (word, sentence), seconds)
         return HealthView(id=id, health=word, sentence=sentence)
+
+    def _missing(self, id: ObjectId, judged: health.Judged, seconds: float) -> health.Judged:
+        """The word of what is not there: failed once it was there and does not come back.
+
+        Nothing that this deploy does brings it back, so there is nothing to wait for.
+        """
+        if id not in self._last:
+            return judged
+        since = self._since.setdefault((id, Health.NOT_FOUND), seconds)
+        if seconds - since < DELETED_S:
+            return judged
+        return Health.FAILED, "it was there, and somebody has deleted it since"
 
     def _vanishes(self, id: ObjectId) -> bool:
         last = self._last.get(id)

@@ -4,8 +4,10 @@ It costs what changed: an object whose receipt still holds is unchanged, and not
 read. Every other is read and compared on its own, as the API server itself would decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, at, text
@@ -146,8 +148,10 @@ class Surveyor:
         ]
         self._readings.complete(open_)
         at_once = self._setting.objects.at_once
-        found = threads.each(sight, open_, self._setting.clock, at_once=at_once)
-        return [sight for sight in found if sight is not None]
+        turns = _in_turn(open_)
+        made = threads.each(sight, turns, self._setting.clock, at_once=at_once)
+        found = {manifest.id: one for manifest, one in zip(turns, made, strict=True) if one}
+        return [found[manifest.id] for manifest in open_ if manifest.id in found]
 
     def _sight(self, manifest: Manifest, comparison: Comparison, changing: Kinds) -> Sight | None:
         """How an object differs; None when it does not."""
@@ -186,6 +190,16 @@ class Surveyor:
         if kind and version in kind.versions and id.group not in self._apis.stale:
             return self._apis.resource(id.group, id.kind, version) or Resource(kind, version)
         return self._apis.resource(id.group, id.kind, version)
+
+
+def _in_turn(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Kinds by turns: what is learnt of the first of a kind then spares those like it."""
+    counts: Counter[tuple[str, str]] = Counter()
+    numbered = []
+    for manifest in manifests:
+        counts[manifest.id.group_kind] += 1
+        numbered.append((counts[manifest.id.group_kind], manifest))
+    return [manifest for _, manifest in sorted(numbered, key=itemgetter(0))]
 
 
 def _is_created_anew(manifest: Manifest) -> bool:

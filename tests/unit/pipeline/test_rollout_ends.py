@@ -12,7 +12,7 @@ from pipeline_gitops.health.patience import Patience
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.manifests import Manifest
 from pipeline_gitops.pipeline import rollouts
-from pipeline_gitops.pipeline.looks import Written
+from pipeline_gitops.pipeline.looks import DELETED_S, Written
 from pipeline_gitops.plans import Change, Outcome, Sight, State
 from pipeline_gitops.ports import Event, Evidence, Snapshot
 from pipeline_gitops.views import Action, Health
@@ -47,6 +47,25 @@ def test_a_final_cause_ends_the_wait_at_once() -> None:
     (one,) = view.objects
     assert (one.health, one.rule, view.seconds) == (Health.FAILED, "image-name-invalid", 2.0)
     assert not view.timed_out
+
+
+def test_what_somebody_deletes_meanwhile_is_not_waited_for() -> None:
+    """It was there, and nothing that this deploy does brings it back."""
+    view = watched({API: [deployment(0), None]})
+
+    (one,) = view.objects
+    assert (one.health, view.seconds) == (Health.FAILED, 1 + DELETED_S)
+    assert one.sentence == "it was there, and somebody has deleted it since"
+    assert not view.timed_out
+
+
+def test_what_is_made_anew_is_waited_for() -> None:
+    """Some controllers delete an object to change it."""
+    gone = [None] * (int(DELETED_S) - 1)
+
+    view = watched({API: [deployment(0), *gone, deployment(0), deployment(1)]})
+
+    assert [one.health for one in view.objects] == [Health.CURRENT]
 
 
 def test_what_may_heal_fails_when_its_patience_is_over() -> None:
