@@ -1,4 +1,6 @@
-"""What a note costs: to render one of 2,000 changes, and to post one at a forge 50 ms away.
+"""What a note costs: to render one of 2,000 changes, and to post it at a forge 50 ms away.
+
+Posted alone, and with the status and the deployment of its environment.
 
     make bench
 
@@ -19,7 +21,9 @@ from pipeline_gitops.ci import CIContext, ForgeKind  # noqa: E402
 from pipeline_gitops.cli.clocks import SystemClock  # noqa: E402
 from pipeline_gitops.forges.github import GitHub  # noqa: E402
 from pipeline_gitops.masks import Sealed, seal  # noqa: E402
-from pipeline_gitops.pipeline import notes  # noqa: E402
+from pipeline_gitops.pipeline import deliveries, notes  # noqa: E402
+from pipeline_gitops.pipeline.deliveries import Address  # noqa: E402
+from pipeline_gitops.pipeline.milestones import Recorder  # noqa: E402
 from pipeline_gitops.pipeline.notes import Sharing, Stamp  # noqa: E402
 from pipeline_gitops.ports import MergeRequest  # noqa: E402
 from pipeline_gitops.reports import notes as texts  # noqa: E402
@@ -47,6 +51,7 @@ def main() -> int:
     """Exit code 1 when a bar is missed."""
     kept = [render(name, limit) for name, limit in LIMITS.items()]
     kept.append(post())
+    kept.append(deliver())
     return 0 if all(kept) else 1
 
 
@@ -98,6 +103,33 @@ def post() -> bool:
     finally:
         server.close()
     return row(f"note posted, {requests:.1f} requests of {LATENCY_S * 1000:.0f} ms", seconds)
+
+
+def deliver() -> bool:
+    """All that the end of a deploy tells: status, deployment, note, what they are told of."""
+    server = FarGitHub()
+    clock = SystemClock()
+    made = report(reviewed(*numbered(20), environment="prod"))
+    address = Address(sha="a" * 40, merge_request=7, run_url="https://ci.example/runs/1")
+    runs = iter(range(1, RUNS + 2))
+
+    def once() -> None:
+        context = CIContext(
+            forge=ForgeKind.GITHUB, api_url=server.api_url, project="shop/deploy", token="writer-1"
+        )
+        client = GitHub(context, pause=clock.sleep)
+        recorder = Recorder(client, address.sha, address.run_url, deploys=True)
+        stamp = Stamp(phase=1, run=next(runs))
+        told = [*deliveries.deliver(made, address, stamp, recorder, client, clock)]
+        assert not [one.fault for one in told if one.fault], told
+        client.close()
+
+    try:
+        seconds = taken(once)
+        requests = len(server.seen) / (RUNS + 1)
+    finally:
+        server.close()
+    return row(f"whole report, {requests:.1f} requests of {LATENCY_S * 1000:.0f} ms", seconds)
 
 
 def taken(act: Callable[[], None]) -> float:

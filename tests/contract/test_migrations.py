@@ -25,6 +25,7 @@ from tests.contract.clusters import (
     planned,
     preview,
     secret,
+    until,
     wanted,
 )
 from tests.contract.owners import (
@@ -182,6 +183,9 @@ def test_unchanged_object_is_migrated_as_it_is(cluster: Cluster, kind: str) -> N
         },
     }
     client_side_apply(cluster, bodies[kind])
+    if kind == "PersistentVolumeClaim":  # its controller writes to it until it is bound
+        path = f"api/v1/namespaces/{cluster.namespace}/persistentvolumeclaims/it"
+        until(lambda: cluster.send("GET", path)["status"].get("phase") == "Bound", "a bound claim")
 
     plan = preview(cluster, bodies[kind])
     (outcome,) = deploy(cluster, bodies[kind])
