@@ -86,6 +86,10 @@ def _check(document: Document, schema: Mapping[str, Any]) -> None:
     raise UsageFault(f"{place}: {where}: {_sentence(error)}", _EDITOR_CURE)
 
 
+# JSON Schema's words that people who write YAML do not use.
+_IN_YAML = {"object": "a mapping", "array": "a list", "integer": "an integer"}
+
+
 def _sentence(error: Any) -> str:
     """What is wrong, without the value: a token pasted into the wrong place must not be printed."""
     match error.validator:
@@ -93,7 +97,8 @@ def _sentence(error: Any) -> str:
             missing = next(key for key in error.validator_value if key not in error.instance)
             return f"'{missing}' is missing"
         case "type":
-            return f"must be a {error.validator_value}"
+            kind = error.validator_value
+            return f"must be {_IN_YAML.get(kind, f'a {kind}')}"
         case "enum":
             return "must be one of " + ", ".join(map(str, error.validator_value))
         case "const":

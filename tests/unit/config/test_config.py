@@ -145,6 +145,11 @@ def test_an_empty_scope_is_no_missing_one() -> None:
             "unknown key 'xyzzy'",
             "known keys: branch, engine",
         ),
+        (
+            "version: 1\nenvironments: {a: {path: x, target: {directory: out}}}",
+            "environments.a.target.directory: must be a mapping",
+            "",
+        ),
         ("version: 1\nenvironments: {a: {}}", ":2:19: environments.a: 'path' is missing", ""),
         (
             "version: 1\nenvironments: {a: {path: ../x}}",
