@@ -43,9 +43,9 @@ _NOISY_ANNOTATIONS = frozenset(
 _PART_OF = "applyset.kubernetes.io/part-of"
 
 CONTEXT = 3  # unchanged lines around a change, as in every diff people know
-LONGEST_LINE = 400
 MOST_LINES = 2_000
 MOST_PATHS = 20
+LONGEST_PATH = 400
 
 
 def normalize(body: Body) -> Body:
@@ -81,11 +81,11 @@ def lines(before: Body | None, after: Body | None) -> tuple[str, ...]:
     old, new = masked(before, after)
     if old is None or new is None:  # nothing to compare: a third of the work of a first install
         sign, whole = ("+", new) if old is None else ("-", old)
-        return _bounded([_short(f"{sign}{line}") for line in _text(whole)])
+        return _bounded([f"{sign}{line}" for line in _text(whole)])
     delta = difflib.unified_diff(
         _text(old), _text(new), fromfile="", tofile="", n=CONTEXT, lineterm=""
     )
-    made = [_short(line) for line in delta if not line.startswith(("---", "+++"))]
+    made = [line for line in delta if not line.startswith(("---", "+++"))]
     # The first hunk's position says nothing: the text was made here.
     if made and made[0].startswith("@@"):
         made = made[1:]
@@ -112,13 +112,6 @@ def _sorted(body: Body) -> Body:
     if "metadata" in ordered:
         ordered["metadata"] = documents.ordered(ordered["metadata"])
     return ordered
-
-
-def _short(line: str) -> str:
-    if len(line) <= LONGEST_LINE:
-        return line
-    # How much more there is would say how long a secret in it is.
-    return f"{line[:LONGEST_LINE]} ..."
 
 
 def masked(before: Body | None, after: Body | None) -> tuple[Body | None, Body | None]:
@@ -194,7 +187,7 @@ def changed_paths(before: Body | None, after: Body | None) -> tuple[str, ...]:
     if before is None or after is None:
         return ()
     found = changed_fields(before, after)
-    return tuple(pointer for pointer, _ in found[:MOST_PATHS] if len(pointer) <= LONGEST_LINE)
+    return tuple(pointer for pointer, _ in found[:MOST_PATHS] if len(pointer) <= LONGEST_PATH)
 
 
 def _collect(pointer: str, old: Json, new: Json, found: list[tuple[str, Json]]) -> None:

@@ -25,7 +25,7 @@ from ahocorasick_rs import AhoCorasick
 from pipeline_gitops import encodings
 from pipeline_gitops.encodings import SHORTEST, Alphabet
 from pipeline_gitops.ids import ObjectId, Place
-from pipeline_gitops.views import Report
+from pipeline_gitops.views import ChangeView, Report
 
 Sealed = NewType("Sealed", Report)
 
@@ -53,6 +53,8 @@ _MESSAGE = 8_192  # longer than any that is cut as a whole: of a page of text on
 _SEAM = re.compile(r": | ?(…|\.\.\.)(?=\s|\Z)|\Z")
 
 _SIGNS = ("+", "-")
+
+LONGEST_LINE = 400  # of a diff
 
 Span = tuple[int, int]
 
@@ -120,11 +122,12 @@ class _Index:
         for number, first, last in self._automaton.find_matches_as_indexes(
             bare.text, overlapping=True
         ):
-            start, end = bare.span(first, last)
             alphabet = self._alphabets[number]
             if alphabet is Alphabet.TEXT:
-                yield start, end
-            elif end > reached:  # else inside of the last such text
+                yield bare.outer_span(first, last)
+                continue
+            start, end = bare.span(first, last)
+            if end > reached:  # else inside of the last such text
                 span = _widened(text, start, end, _SAME_TEXT[alphabet])
                 reached = span[1]
                 yield span
@@ -179,7 +182,7 @@ class _Bare:
         return self._origins[start], self._origins[end - 1] + 1
 
     def outer_span(self, start: int, end: int) -> Span:
-        """The same place with the quotes around it: where a text was cut they may be a value's."""
+        """The same place with the quotes around it: any of them may be the value's own."""
         if len(self.text) == len(self._original):
             return start, end
         origins = (-1, *self._origins, len(self._original))
@@ -314,5 +317,19 @@ def _sealed(value: Any, redact: Redactor) -> Any:
             sealed = _sealed(plain, redact)
             if sealed is not plain:
                 fields[field.name] = sealed
-        return dataclasses.replace(value, **fields) if fields else value
+        made = dataclasses.replace(value, **fields) if fields else value
+        return _short(made) if isinstance(made, ChangeView) else made
     return value
+
+
+def _short(change: ChangeView) -> ChangeView:
+    """With lines that people can read: cut earlier, they could end inside of a value.
+
+    How much more there is would say how long that value is.
+    """
+    if all(len(line) <= LONGEST_LINE for line in change.lines):
+        return change
+    lines = (
+        line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..." for line in change.lines
+    )
+    return dataclasses.replace(change, lines=tuple(lines))

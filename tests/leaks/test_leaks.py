@@ -100,15 +100,16 @@ def different(one: Sinks, other: Sinks) -> list[str]:
     ]
 
 
-# Of the rest something shows: how long a line is that is cut, how many lines a log has, which of
-# two threads was first; or the value is a variable of this job alone, and what the digest of a plan
-# covers must not depend on the job that asks.
+# Of the rest something shows: how many lines a log has, which of two threads was first; or the value
+# is a variable of this job alone, and what the digest of a plan covers must not depend on the job
+# that asks.
 ALIKE = [
     "secret_data",
     "string_data",
     "live_secret",
     "last_applied",
     "same_set",
+    "long_line",
     "event",
     "last_words",
     "denial",

@@ -124,6 +124,31 @@ def test_quotes_at_any_depth_do_not_hide_a_value(quoted: str) -> None:
     assert redact(f"a {quoted} b") == f"a {masks.MASK} b"
 
 
+@pytest.mark.parametrize("ending", ["", "\\", "'", '"', '\\"'])
+def test_a_mask_does_not_say_whether_a_value_ends_in_quotes(ending: str) -> None:
+    """In JSON in JSON they are what is left of the value, beside what closes the text."""
+    secret = f"{ending}hunter2hunter2{ending}"
+    text = json.dumps(json.dumps({"password": secret}))
+
+    shown = masks.Redactor([secret])(text)
+
+    assert shown == '"{\\"password\\": [masked]}"'
+
+
+def test_a_line_of_a_diff_is_cut_after_it_is_masked() -> None:
+    id = ObjectId("", "ConfigMap", "shop", "echo")
+    line = "+" + "x" * (masks.LONGEST_LINE - 4) + " hunter2hunter2 and on"
+    change = ChangeView(id=id, action=Action.CREATE, lines=(line, "+short"))
+    plan = PlanView(compared="cluster", changes=(change,))
+    report = Report(command="diff", results=(Result(environment="prod", plans=(plan,)),))
+
+    sealed = masks.seal(report, ["hunter2hunter2"])
+
+    cut, short = sealed.results[0].plans[0].changes[0].lines
+    assert cut == "+" + "x" * (masks.LONGEST_LINE - 4) + " [m ..."
+    assert short == "+short"
+
+
 def test_a_base64_text_is_masked_as_a_whole() -> None:
     """Its length, and the characters at the value's ends, would say something about it."""
     long = base64.b64encode(b"user:hunter2hunter2@host and much more").decode()
