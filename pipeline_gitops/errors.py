@@ -125,9 +125,16 @@ class LackingFault(ReportFault):
 
 
 class InterruptedFault(Fault):
-    """The CI, or a person, asked us to stop (SIGINT, SIGTERM or SIGHUP)."""
+    """The CI, or a person, asked us to stop (SIGINT, SIGTERM or SIGHUP).
+
+    *asked_s*: when, on the clock's elapsed seconds; None = a moment ago.
+    """
 
     verdict = Verdict.INTERRUPTED
+
+    def __init__(self, what: str, cure: str = "", *, asked_s: float | None = None) -> None:
+        super().__init__(what, cure)
+        self.asked_s = asked_s
 
 
 class TerminatedFault(InterruptedFault):

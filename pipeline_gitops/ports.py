@@ -229,14 +229,10 @@ class MergeRequest:
     """A merge (pull) request as the forge knows it."""
 
     number: int
-    title: str = ""
     state: str = "open"  # open, merged, closed
     head_sha: str = ""
     head_repository: str = ""  # group/name of a fork or of the repository itself; "" = not told
-    base_branch: str = ""
     merge_sha: str = ""
-    labels: tuple[str, ...] = ()
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,11 +319,6 @@ class Forge(Protocol):
     """
 
     @property
-    def name(self) -> str:
-        """How people know it: "GitHub"."""
-        ...
-
-    @property
     def limits(self) -> Limits:
         """What the forge takes."""
         ...
@@ -363,10 +354,6 @@ class Forge(Protocol):
 
     def drop_note(self, merge_request: MergeRequest, note: Note) -> None:
         """Deletes a note; one that is gone already is fine."""
-        ...
-
-    def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
-        """The newest status per context."""
         ...
 
     def status_history(self, sha: str) -> tuple[CommitStatus, ...]:

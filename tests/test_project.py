@@ -156,6 +156,9 @@ def test_validate_imports_no_client(tmp_path: Path) -> None:
     assert set() == imports_of("validate", str(manifest)) & HEAVY
 
 
+PLACEHOLDER = "REPLACE-WITH-COMMIT-OF-RELEASE"
+WORKFLOWS = sorted((ROOT / "ci-templates/github").glob("*.yml"))
+
 # -- the three ways in ---------------------------------------------------------------------------
 
 
@@ -239,14 +242,65 @@ def test_both_halves_of_the_gitlab_template_follow_the_schema(tmp_path: Path) ->
     assert len(halves) == 2
 
 
-def test_the_auditor_of_workflows_finds_nothing() -> None:
-    """zizmor, offline: no injection, no unpinned action, no excessive permission."""
-    done = run(
-        str(BIN / "zizmor"), "--offline", "--no-progress", "action.yml",
-        "ci-templates/github/pipeline.yml", "ci-templates/github/fork-report.yml",
-    )  # fmt: skip
+def test_the_auditor_of_workflows_finds_nothing(tmp_path: Path) -> None:
+    """zizmor, offline: no injection, no unpinned action, no excessive permission.
+
+    As users have them, with a commit where the templates ask for one.
+    """
+    copies = []
+    for template in WORKFLOWS:
+        copies.append(tmp_path / template.name)
+        copies[-1].write_text(template.read_text().replace(PLACEHOLDER, "1" * 40))
+
+    done = run(str(BIN / "zizmor"), "--offline", "--no-progress", "action.yml", *map(str, copies))
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("template", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_names_no_commit_that_there_is_not(template: Path) -> None:
+    """The placeholder is a sentence in the runner's error, and a page has the command."""
+    text = template.read_text()
+    pins = re.findall(r"uses: \S+@(\S+)", text)
+
+    assert PLACEHOLDER in pins
+    assert [
+        pin for pin in pins if not re.fullmatch(rf"{PLACEHOLDER}|(?!0+$)[0-9a-f]{{40}}", pin)
+    ] == []
+    assert PLACEHOLDER in (ROOT / "docs/ci.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("requirements", "wanted"),
+    [
+        ("", ["pipeline-gitops==0.1.0"]),
+        ("deploy/a b.lock", ["--no-deps", "--require-hashes", "-r", "deploy/a b.lock"]),
+    ],
+)
+def test_gitlab_installs_by_hash_where_there_is_a_file(
+    requirements: str, wanted: list[str], tmp_path: Path
+) -> None:
+    """The template's own lines, with a stand-in for Python that writes down what pip is given."""
+    _, jobs = documents_of("ci-templates/gitlab/pipeline.yml")
+    inputs = {"requirements": requirements, "package": "pipeline-gitops==0.1.0"}
+    script = "\n".join(jobs[".pipeline-gitops"]["before_script"])
+    for name, value in inputs.items():
+        script = script.replace(f"$[[ inputs.{name} ]]", value)
+    python = tmp_path / ".pipeline-gitops-venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\" >given\n")
+    python.chmod(0o755)
+    (tmp_path / "python3").symlink_to("/bin/true")
+
+    subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        check=True,
+    )
+
+    given = (tmp_path / "given").read_text().splitlines()
+    assert given[given.index(":all:") + 1 :] == wanted
 
 
 def test_no_secret_is_interpolated_in_the_jenkinsfile() -> None:

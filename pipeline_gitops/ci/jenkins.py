@@ -16,6 +16,8 @@ _TOKENS = {
     ForgeKind.GITLAB: (_OURS, "GITLAB_TOKEN"),
     ForgeKind.NONE: (),
 }
+# Forges that are neither: a token for another server must not be tried out on them.
+_OTHERS = frozenset({"bitbucket", "codeberg", "forgejo", "gitea", "gogs", "azure", "visualstudio"})
 _HOST = r"(?:[^@/]*@)?(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])"
 _URL = re.compile(rf"(?P<scheme>https?|ssh)://{_HOST}(?P<port>(?::\d+)?)(?P<path>/[^?#\s]*)")
 _SCP = re.compile(r"[^@/:]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^\s:]+)")  # git@host:group/name.git
@@ -32,6 +34,9 @@ class _Forge:
         match self.kind:
             case ForgeKind.GITHUB if self.server_url == "https://github.com":
                 return "https://api.github.com"
+            case ForgeKind.GITHUB if self.server_url.endswith(".ghe.com"):
+                # https://docs.github.com/enterprise-cloud@latest/admin/data-residency
+                return self.server_url.replace("https://", "https://api.", 1)
             case ForgeKind.GITHUB:
                 return f"{self.server_url}/api/v3"
             case ForgeKind.GITLAB:
@@ -102,7 +107,7 @@ def _by_repository(environ: Mapping[str, str]) -> _Forge:
     named = [kind for kind in _TOKENS if kind.value in labels]
     meant = [kind for kind, names in _TOKENS.items() if any(map(environ.get, names[1:]))]
     kinds = named or meant
-    if not path or len(kinds) != 1:
+    if not path or len(kinds) != 1 or _OTHERS.intersection(labels):
         return _Forge()
     return _Forge(kinds[0], server, path.removesuffix(".git"))
 

@@ -45,10 +45,14 @@ def first(environ: Mapping[str, str], *names: str) -> str:
 
 
 def token(environ: Mapping[str, str], names: Sequence[str]) -> tuple[str, str]:
-    """The token in the first of the variables that is set, and that variable's name."""
+    """The token in the first of the variables that is set, and that variable's name.
+
+    Without the line end that a file or a web form has left behind it.
+    """
     for name in names:
-        if environ.get(name):
-            return environ[name], name
+        value = environ.get(name, "").strip()
+        if value:
+            return value, name
     return "", ""
 
 
@@ -56,7 +60,7 @@ def secrets(environ: Mapping[str, str]) -> Iterator[str]:
     """Values that must not show up anywhere: of variables so named, and passwords in addresses."""
     for name, value in environ.items():
         if _SECRET.fullmatch(name) and len(value) >= _SHORTEST:
-            yield value
+            yield from dict.fromkeys((value, value.strip()))
         password = encodings.password(value)
         if password:
             yield password

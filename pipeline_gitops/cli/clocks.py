@@ -24,6 +24,7 @@ class SystemClock:
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._signal = 0
+        self._asked_s = 0.0
 
     def listen(self) -> None:
         """Takes SIGINT, SIGTERM and SIGHUP from here on."""
@@ -34,6 +35,7 @@ class SystemClock:
         if self._asked.is_set():
             os._exit(128 + number)
         self._signal = number
+        self._asked_s = self.elapsed()
         self._asked.set()
 
     def now(self) -> datetime:
@@ -49,5 +51,5 @@ class SystemClock:
         if self._asked.wait(seconds):
             cure = "run it again; what is written already stays and is not written twice"
             if self._signal == signal.SIGTERM:
-                raise TerminatedFault("stopped by SIGTERM", cure)
-            raise InterruptedFault("interrupted", cure)
+                raise TerminatedFault("stopped by SIGTERM", cure, asked_s=self._asked_s)
+            raise InterruptedFault("interrupted", cure, asked_s=self._asked_s)

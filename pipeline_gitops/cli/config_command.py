@@ -20,6 +20,8 @@ def command() -> None:
 
 @command.command("show")
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@options.rollback
+@options.binding
 @options.targeted
 @click.pass_context
 def show(ctx: click.Context, /, origin: bool, **values: Any) -> int:
@@ -96,6 +98,7 @@ def _environment(
         environment.overlay.path,
         (origin("/path") if config.source and environment.rule == "config" else environment.rule),
     )
+    yield f"{name}.engine", environment.overlay.engine or "what the files say", origin("/engine")
     target = str(environment.target) if environment.target else "none"
     yield f"{name}.target", target, origin("/target", "target", "context", "namespace")
     policy = environment.policy
@@ -111,6 +114,8 @@ def _environment(
         yield f"{name}.policy.{key}", value, origin(pointer, *flags)
     branch = environment.branch or "the default branch"
     yield f"{name}.branch", branch, origin("/branch")
+    yield f"{name}.protected", str(environment.protected).lower(), origin("/protected")
+    yield f"{name}.promoteFrom", environment.promote_from or "none", origin("/promoteFrom")
 
 
 def _limits(policy: Policy) -> Iterator[tuple[str, ...]]:
@@ -121,6 +126,10 @@ def _limits(policy: Policy) -> Iterator[tuple[str, ...]]:
         "objectTimeout",
         f"{object_timeout_s:g}s" if object_timeout_s is not None else "the whole timeout",
     )
+    yield "rollback", policy.rollback.value, "rollback"
+    yield "binding", policy.binding.value, "binding"
+    identity = ", ".join(policy.binding_identity) or "this token's own"
+    yield "bindingIdentity", identity
     yield "stability", f"{policy.stability_s:g}s"
     yield "patience.restarts", str(policy.patience_restarts)
     yield "patience.seconds", f"{policy.patience_s:g}"

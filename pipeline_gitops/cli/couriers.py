@@ -19,7 +19,9 @@ from pipeline_gitops.pipeline.milestones import Milestone, Recorder
 from pipeline_gitops.ports import Clock, Forge, StatusState, Surface
 
 BOUND_S = 60.0  # for the whole report, once the work is done
-STOPPING_S = 6.0  # once we are asked to stop: GitHub's runner kills ten seconds after it asks
+# From when we are asked to stop, writes in flight included: GitHub's runner asks again after 7.5 s,
+# and a second signal ends the program.
+STOPPING_S = 7.0
 SHORT_S = 1.0  # what a forge may make us wait while a deploy is on
 
 _TICK_S = 0.05
@@ -68,7 +70,8 @@ class Courier:
         unfinished = [one for one in self._newest.values() if one.state in milestones.UNFINISHED]
         if error is not None and unfinished:
             ends = [_broken_off(one, error) for one in unfinished]
-            self._until_done(lambda: self._end(ends), STOPPING_S)
+            asked_s = self._asked_s(error)
+            self._until_done(lambda: self._end(ends), asked_s + STOPPING_S)
         if self._thread:
             self._errands.put(None)
 
@@ -84,12 +87,12 @@ class Courier:
         self._send(lambda: self._put(milestone))
 
     def deliver(self, act: Deliver) -> Delivery:
-        """What came of *act*, within 60 seconds, or within 6 once we are asked to stop."""
+        """What came of *act*, within 60 seconds, or within 7 of being asked to stop."""
         cut_off: Fault | None = ReportFault(
             f"the forge did not take the report within {BOUND_S:.0f} s, or before we had to stop",
             "run the job again when the forge is well",
         )
-        if self._until_done(lambda: self._deliver(act), BOUND_S):
+        if self._until_done(lambda: self._deliver(act), self._clock.elapsed() + BOUND_S):
             cut_off = self._cut_off
         rest = (Told(surface=Surface.NOTE, fault=cut_off),) if cut_off else ()
         return Delivery(connected=bool(self._forge or rest), told=(*self._told, *rest))
@@ -103,22 +106,27 @@ class Courier:
             self._thread.start()
         self._errands.put(errand)
 
-    def _until_done(self, errand: Callable[[], None], bound_s: float) -> bool:
+    def _until_done(self, errand: Callable[[], None], until: float) -> bool:
         """Whether it was done in time. A signal shortens the time, and ends nothing."""
         self._is_ending = True
         done = Event()
         self._send(errand)
         self._send(done.set)
-        until, is_asked = self._clock.elapsed() + bound_s, False
+        is_asked = False
         while not done.wait(_TICK_S):
             try:
                 self._clock.sleep(0)
-            except InterruptedFault:
+            except InterruptedFault as error:
                 if not is_asked:
-                    until, is_asked = min(until, self._clock.elapsed() + STOPPING_S), True
+                    until, is_asked = min(until, self._asked_s(error) + STOPPING_S), True
             if self._clock.elapsed() >= until:
                 return False
         return True
+
+    def _asked_s(self, error: BaseException) -> float:
+        """When what ended the run came, on the clock's elapsed seconds."""
+        asked_s = error.asked_s if isinstance(error, InterruptedFault) else None
+        return self._clock.elapsed() if asked_s is None else asked_s
 
     # -- on the thread -----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipeline_gitops import reports
+from pipeline_gitops import overlays, reports
 from pipeline_gitops.cli import options
 from pipeline_gitops.cli import session as sessions
 
@@ -28,4 +28,8 @@ def command(**values: Any) -> int:
         rule = str(environment.place) if environment.rule == "config" else environment.rule
         rows.append((environment.name, environment.overlay.path, target, rule))
     session.console.show(reports.table(rows))
+    left = () if config.source else overlays.passed_over(git.root)
+    if left:
+        session.console.say(f"manifests that none of them renders: {', '.join(left)}")
+        session.console.say("  what is to be deployed of them, name in .pipeline-gitops.yaml")
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pipeline_gitops import forges
 from pipeline_gitops.ci import Trigger
-from pipeline_gitops.cli import inquiries, posting, targets
+from pipeline_gitops.cli import consulting, posting, targets
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli.couriers import Courier
 from pipeline_gitops.cli.session import Session
@@ -97,7 +97,7 @@ def deploy(
     *today*: the configuration by which one that does not run goes back; None: none does.
     *committed*: the stamp's revision is all that is deployed.
     """
-    look = None if course.rollback else inquiries.look(session, git, prepared, stamp.revision)
+    look = None if course.rollback else consulting.look(session, git, prepared, stamp.revision)
     results = []
     for number, one in enumerate(prepared):
         environment = one.environment

@@ -40,7 +40,12 @@ def command(force: bool, **values: Any) -> int:
     except OSError as error:
         raise UsageFault(f"{FILE}: {error.strerror}", "make the repository writable") from None
     names = ", ".join(environment.name for environment in found)
-    session.console.show(reports.sentence(f"wrote {FILE} with {len(found)} environments: {names}"))
+    amount = "1 environment" if len(found) == 1 else f"{len(found)} environments"
+    session.console.show(reports.sentence(f"wrote {FILE} with {amount}: {names}"))
+    left = overlays.passed_over(git.root)
+    if left:
+        session.console.say(f"manifests that none of them renders: {', '.join(left)}")
+    session.console.say("give each a target in it, commit it, then try: pipeline-gitops diff")
     return 0
 
 

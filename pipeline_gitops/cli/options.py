@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline_gitops.cli import completions
 from pipeline_gitops.config import (
     TOOLS,
     Binding,
@@ -78,7 +79,12 @@ config = _option(
     help="The configuration. Default: .pipeline-gitops.yaml.",
 )
 environment = _option(
-    "--environment", "-e", default="", metavar="NAME[,NAME]", help="Environments. Default: all."
+    "--environment",
+    "-e",
+    default="",
+    metavar="NAME[,NAME]",
+    help="Environments. Default: all.",
+    shell_complete=completions.environments,
 )
 target = _option(
     "--target",
@@ -155,11 +161,19 @@ color = click.option(
 
 _BASIC = (repository, config, environment, kubernetes_version, report, color)
 _TARGET = (target, context, namespace, timeout, adopt_from, thorough)
+_INQUIRY = (repository, config, environment, report, color, target, context, namespace, timeout)
 
 
 def basic(command: Command) -> Command:
     """Flags of every command that looks at environments."""
     for decorate in reversed(_BASIC):
+        command = decorate(command)
+    return command
+
+
+def inquiring(command: Command) -> Command:
+    """Flags of every command that looks at a target and renders nothing."""
+    for decorate in reversed(_INQUIRY):
         command = decorate(command)
     return command
 

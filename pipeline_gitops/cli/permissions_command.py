@@ -60,9 +60,11 @@ def command(wanted: str, form: str, **values: Any) -> int:
     config = sessions.load(session, git.root)
     (environment,) = sessions.chosen(session, config)
     if not isinstance(environment.target, ClusterSpec):
+        target = environment.target
         raise UsageFault(
-            f"environment {environment.name} goes to no cluster: {environment.target}",
-            "permissions are those of a cluster target",
+            f"environment {environment.name} {f'goes to {target}' if target else 'has no target'}; "
+            "permissions are those of a cluster",
+            "name one with --target cluster, or give it `target: {cluster: …}`",
         )
     served, members = _known(session, git, environment)
     tree, nobody = Tree(git.root), flows.Connected(targets={}, faults={})

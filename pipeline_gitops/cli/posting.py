@@ -1,4 +1,4 @@
-"""Where a report goes at the end: to the forge with a token, otherwise to stdout and a file."""
+"""Where a report goes at the end: to the forge with a token, otherwise into a file."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from pipeline_gitops import ci, forges, masks, reports
 from pipeline_gitops.ci import CIContext, Trigger, Vendor
+from pipeline_gitops.cli import consulting
 from pipeline_gitops.cli.couriers import Courier, Delivery
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.errors import Fault, Verdict
+from pipeline_gitops.errors import Verdict
 from pipeline_gitops.git import Git
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.pipeline import deliveries, notes
@@ -20,7 +21,6 @@ from pipeline_gitops.views import Report, Result, Severity
 NOTE_FILE = "pipeline-gitops-note.md"
 _FILE_LIMIT = 1_000_000
 _ALONE = notes.Sharing()
-_COMMITS = 30  # between two deploys that are looked through for merge requests
 
 # What of a deploy stands in the target, so that the merge requests that it carried are told.
 _DEPLOYED = frozenset({Verdict.OK, Verdict.UNHEALTHY, Verdict.PARTIAL})
@@ -77,7 +77,7 @@ def post(
     for what, cure in lines:
         session.console.say(what, Severity.WARNING)
         session.console.say(f"  {cure}", Severity.WARNING)
-    if missed or not delivery.connected:
+    if session.context.vendor is not Vendor.NONE and (missed or not delivery.connected):
         _offline(session, sealed)
     if missed:
         _to_the_summary(session, sealed, lines)
@@ -121,17 +121,10 @@ def brought(session: Session, git: Git, report: Report) -> Mapping[str, Sequence
     if session.context.trigger is not Trigger.PUSH:
         return {}
     return {
-        result.environment: _since(git, result.previous, report.revision)
+        result.environment: consulting.since(git, result.previous, report.revision)
         for result in report.results
         if result.previous and result.verdict in _DEPLOYED
     }
-
-
-def _since(git: Git, older: str, newer: str) -> Sequence[Commit]:
-    try:
-        return git.history(older, newer, most=_COMMITS)
-    except Fault:  # a clone that does not hold it: only the newest commit is told about
-        return ()
 
 
 def address(
@@ -158,7 +151,10 @@ def stamp(context: CIContext) -> notes.Stamp:
 
 
 def _offline(session: Session, sealed: Sealed) -> None:
-    """The note as it would have been posted: in the log, and in a file for a later step."""
+    """The note as it would have been posted, in a file for a later step.
+
+    In the log it would say once more what stands there; it is shown where no file can be written.
+    """
     note = reports.markdown(sealed, limit=_FILE_LIMIT)
     path = os.path.join(session.environ.get("RUNNER_TEMP") or os.getcwd(), NOTE_FILE)
     try:
@@ -166,6 +162,6 @@ def _offline(session: Session, sealed: Sealed) -> None:
             file.write(note)
     except OSError as error:
         session.console.say(f"{path}: {error.strerror}; the note is only shown here")
+        session.console.show(note)
     else:
         session.console.say(f"the note is in {path}")
-    session.console.show(note)

@@ -94,7 +94,8 @@ def publish(
     well.
     """
     if not quiet:
-        session.console.show(reports.terminal(sealed, colour=_colour(session)))
+        shown = reports.terminal(sealed, width=_width(), colour=_colour(session))
+        session.console.show(shown)
     verdict = sealed.verdict
     for entry in files:
         try:
@@ -130,6 +131,11 @@ def _to_the_job(session: Session, sealed: Sealed) -> None:
                 file.write(text)
         except OSError as error:
             session.console.say(f"{path}: {error.strerror}; left out")
+
+
+def _width() -> int:
+    """Columns of the terminal; of a log or a file, which has none, what reads well."""
+    return os.get_terminal_size(1).columns if os.isatty(1) else reports.WIDTH
 
 
 def _colour(session: Session) -> bool:

@@ -90,11 +90,11 @@ def _post_ours(
         return posting.post(session, sealed, code, courier, required=required)
 
 
-def _here(merged: Report, session: Session) -> Report:
+def _here(report: Report, session: Session) -> Report:
     """The report with this job's addresses: those in a file are whatever its writer wanted."""
     context = session.context
     return replace(
-        merged,
+        report,
         merge_request=context.merge_request,
         run_url=context.run_url,
         files_url=context.files_url(context.sha),
@@ -181,7 +181,7 @@ def _post_theirs(
         session.console.say(f"the report is not posted: {why}")
         return Verdict.OK.exit_code
     there = _there(session, claim, request)
-    sealed = publishing.seal(session, _linked(made, there))
+    sealed = publishing.seal(session, _here(made, there))
     if publishing.publish(session, sealed, wanted, annotate=False) == _UNWRITTEN:
         return _UNWRITTEN
     return _note(there, sealed, sharing, required=required)
@@ -231,16 +231,6 @@ def _there(session: Session, claim: Claim, request: MergeRequest) -> Session:
         run_url=run.url,
     )
     return replace(session, context=moved)
-
-
-def _linked(report: Report, session: Session) -> Report:
-    context = session.context
-    return replace(
-        report,
-        merge_request=context.merge_request,
-        run_url=context.run_url,
-        files_url=context.files_url(context.sha),
-    )
 
 
 def _note(session: Session, sealed: Sealed, sharing: Sharing, *, required: bool) -> int:

@@ -19,7 +19,7 @@ from pipeline_gitops.views import Result
 
 
 @click.command("status")
-@options.targeted
+@options.inquiring
 def command(**values: Any) -> int:
     """Shows how what was deployed is doing now. Renders nothing, writes nothing.
 

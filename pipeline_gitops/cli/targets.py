@@ -41,12 +41,13 @@ def connect(session: Session, git: Git, environment: Environment) -> Target:
                 deadline=session.deadline(environment),
                 thorough=session.flags.thorough,
                 hide=session.console.hide,
+                say=session.console.say,
             )
         case None:
             raise UsageFault(
                 f"environment {environment.name} has no target",
-                "add `target:` to it in .pipeline-gitops.yaml and commit that file, "
-                "or name one with --target",
+                f"add `target:` to {environment.name} in .pipeline-gitops.yaml and commit that "
+                "file, or name one with --target or --context",
             )
 
 

@@ -27,7 +27,7 @@ from pipeline_gitops.views import Result
     show_default=True,
     help="Stop once all is well or will not get well by itself, or only at --timeout or Ctrl-C.",
 )
-@options.targeted
+@options.inquiring
 def command(until: str, **values: Any) -> int:
     """Follows what was deployed to one environment. Renders nothing, writes nothing.
 
@@ -48,7 +48,10 @@ def command(until: str, **values: Any) -> int:
     config = sessions.load(session, git.root)
     chosen = sessions.chosen(session, config)
     if len(chosen) > 1:
-        raise UsageFault("one environment at a time can be watched", "name it with --environment")
+        names = ", ".join(environment.name for environment in chosen)
+        raise UsageFault(
+            "one environment at a time can be watched", f"name it with --environment: {names}"
+        )
     result = _follow(session, git, chosen[0], sessions.health_rules(config), Until(until))
     sealed = publishing.seal(session, publishing.report(session, "watch", results=[result]))
     return publishing.publish(session, sealed, files_wanted)

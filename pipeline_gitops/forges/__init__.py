@@ -14,7 +14,7 @@ def connect(context: CIContext, *, pause: Callable[[float], None] = time.sleep) 
 
     Sends nothing yet. *pause* waits between two tries of a read; a clock's `sleep` can be stopped.
     Raises ReportFault where the job does not say where the forge is: a token is not tried out on
-    the public one.
+    the public one; and for a token that no header can carry.
     """
     project = context.project or context.project_id
     if not context.token or not project:
@@ -24,6 +24,12 @@ def connect(context: CIContext, *, pause: Callable[[float], None] = time.sleep) 
         raise ReportFault(
             f"the job has a token but not the address of its {context.forge.value}",
             "set GITHUB_API_URL or CI_API_V4_URL, as their own runners do",
+        )
+    if not context.token.isascii() or not context.token.isprintable() or " " in context.token:
+        raise ReportFault(
+            f"{context.token_name or 'the token'} is not a token: it holds blanks or other signs "
+            "that no token has",
+            "copy the token alone into the variable, as the forge showed it",
         )
     match context.forge:
         case ForgeKind.GITHUB:

@@ -5,6 +5,7 @@ look.
 """
 
 import email.utils
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +13,26 @@ from http import HTTPStatus
 from typing import Any
 
 from pipeline_gitops.errors import LackingFault, ReportFault
+from pipeline_gitops.ports import Note
 
 TRIES = 4
 LONGEST_WAIT_S = 30.0  # a limit that lifts later than this is a fault: a job must not sit it out
 _BACKOFF_S = 0.5
 _AWAY = frozenset({0, 500, 502, 503, 504})
+
+# GitHub's secondary limits may come without any header, and then last a minute at least
+# (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+_LIMITED = re.compile(r"(?i)secondary rate limit|abuse detection")
+_UNTOLD_S = 60.0
+# What comes of taking apart a text that is not what it should be.
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +41,7 @@ class Answer:
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Any = field(default=None, repr=False)
+    body: str = field(default="", repr=False)
 
     @property
     def is_good(self) -> bool:
@@ -35,10 +51,10 @@ class Answer:
     @property
     def is_throttled(self) -> bool:
         """Whether too many requests were sent. GitHub says so with 403 too."""
+        if self.status != HTTPStatus.FORBIDDEN:
+            return self.status == HTTPStatus.TOO_MANY_REQUESTS
         spent = self.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in self.headers
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS or (
-            self.status == HTTPStatus.FORBIDDEN and spent
-        )
+        return spent or _LIMITED.search(self.body) is not None
 
 
 def wait_s(answer: Answer, tries: int) -> float | None:
@@ -60,13 +76,13 @@ def _wanted_s(answer: Answer) -> float:
     reset = answer.headers.get("x-ratelimit-reset", "")
     if reset.isdecimal() and now and answer.is_throttled:
         return float(reset) - now
-    return 0.0
+    return _UNTOLD_S if _LIMITED.search(answer.body) else 0.0
 
 
 def _moment(date: str) -> float:
     try:
         return email.utils.parsedate_to_datetime(date).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
@@ -115,7 +131,7 @@ def reading(forge: str, action: str) -> Iterator[None]:
     """Takes a success apart. One without its fields is a portal's or a proxy's, not the forge's."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except UNREADABLE:
         raise nonsense(forge, action) from None
 
 
@@ -124,6 +140,33 @@ def nonsense(forge: str, action: str) -> ReportFault:
     return ReportFault(
         f"cannot {action}: the answer is not one of {forge}",
         "check the API address; a proxy or a login page may answer in its place",
+    )
+
+
+def text(value: Any) -> str:
+    """A text; "" for null. Raises TypeError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def listed(value: Any) -> list[Any]:
+    """What has to be a list. Raises TypeError for anything else."""
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def note(raw: Any, author: str) -> Note:
+    """A note, whose parts have the same names at every forge but for its author."""
+    return Note(
+        id=str(int(raw["id"])),
+        author=author,
+        body=text(raw["body"]),
+        created_at=text(raw["created_at"]),
+        updated_at=text(raw["updated_at"]),
     )
 
 

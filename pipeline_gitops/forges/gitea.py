@@ -1,5 +1,6 @@
 """Gitea and Forgejo, through their REST API (https://docs.gitea.com/api/)."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ import requests
 from pipeline_gitops.ci import CIContext
 from pipeline_gitops.errors import LackingFault
 from pipeline_gitops.forges import answers, sessions
-from pipeline_gitops.forges.answers import Answer
+from pipeline_gitops.forges.answers import Answer, listed, text
 from pipeline_gitops.forges.sessions import Refused, Session
 from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import (
@@ -28,7 +29,7 @@ from pipeline_gitops.ports import (
 from pipeline_gitops.reports import Shown
 
 _NAME = "Gitea"
-_PAGE = 50  # the most that a default server gives
+_PAGE = 50  # the most that a server gives by default
 _WANTED = {
     StatusState.PENDING: "pending",
     # What it calls running or cancelled holds up a merge request for ever.
@@ -54,7 +55,6 @@ _SCOPES = re.compile(r"required=\[(?P<scopes>[\w:, ]+)\]")
 class Gitea:
     """Implements `ports.Forge`."""
 
-    name = _NAME
     # There is no limit of its own; much larger notes make the server use much memory.
     limits = Limits(note=262_144, description=255, context=255, url=255)
 
@@ -65,8 +65,7 @@ class Gitea:
         owner, _, name = context.project.partition("/")
         self._repository = f"{url}/api/v1/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
         self._user = f"{url}/api/v1/user"
-        self._session = Session(url, pause)
-        self._session.headers["Authorization"] = f"token {context.token}"
+        self._session = Session(url, pause, authorization=f"token {context.token}")
         self._session.verify = context.ca_file or True
         self._timeout_s = timeout_s
         self._context = context
@@ -84,7 +83,7 @@ class Gitea:
         """The login that our token speaks for."""
         if not self._login:
             with self._asking("ask whose token this is"):
-                self._login = str(self._send("GET", self._user)["login"])
+                self._login = text(self._send("GET", self._user)["login"])
         return self._login
 
     def merge_request(self, number: int) -> MergeRequest:
@@ -105,7 +104,7 @@ class Gitea:
     def notes(self, merge_request: MergeRequest) -> tuple[Note, ...]:
         """Comments on it, oldest first: the server answers all of them at once."""
         with self._asking(f"list the comments of pull request {merge_request.number}"):
-            found = _listed(self._get(f"issues/{merge_request.number}/comments"))
+            found = listed(self._get(f"issues/{merge_request.number}/comments"))
             return tuple(sorted(map(_note, found), key=lambda note: int(note.id)))
 
     def create_note(self, merge_request: MergeRequest, body: Shown) -> Note:
@@ -129,12 +128,8 @@ class Gitea:
                 if refused.answer.status != HTTPStatus.NOT_FOUND:
                     raise
 
-    def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
-        """The newest status per context. Within a second only ids tell which that is."""
-        return tuple({one.context: one for one in reversed(self.status_history(sha))}.values())
-
     def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
-        """Every status that was set on a commit, newest first."""
+        """Every status that was set on a commit, newest first: within a second only ids tell."""
         with self._asking(f"list the statuses of commit {sha[:7]}"):
             raws = sorted(self._pages(f"commits/{quote(sha)}/statuses"), key=lambda raw: -raw["id"])
             return tuple(_status(sha, raw) for raw in raws)
@@ -194,13 +189,14 @@ class Gitea:
         return self._send(method, f"{self._repository}/{path}", body)
 
     def _pages(self, path: str) -> Iterator[Any]:
-        number = 1
-        while True:
-            found = _listed(self._get(f"{path}?limit={_PAGE}&page={number}"))
+        """Every page. A server may give less than we ask for, so how many came tells nothing."""
+        for number in itertools.count(1):
+            url = f"{self._repository}/{path}?limit={_PAGE}&page={number}"
+            response = self._request("GET", url)
+            found = listed(response.json())
             yield from found
-            if len(found) < _PAGE:
+            if not found or "next" not in response.links:
                 return
-            number += 1
 
     def _send(self, method: str, url: str, body: Mapping[str, str] | None = None) -> Any:
         return self._request(method, url, body).json()
@@ -216,7 +212,7 @@ class Gitea:
     def _cures(self, answer: Answer) -> Mapping[int, str]:
         token = self._context.token_name or "the token"
         # It names the scopes that are missing, and repeats nothing of what was sent.
-        needs = _SCOPES.search(str(answer.body or ""))
+        needs = _SCOPES.search(answer.body)
         scopes = needs["scopes"] if needs else "write:issue, write:repository and read:user"
         own = f"create an access token with {scopes}, as secret PIPELINE_GITOPS_TOKEN"
         return {
@@ -230,47 +226,31 @@ class Gitea:
         }
 
 
-def _listed(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise TypeError
-    return raw
-
-
 def _note(raw: Any) -> Note:
-    return Note(
-        id=str(int(raw["id"])),
-        author=_login(raw["user"]),
-        body=raw["body"] or "",
-        created_at=raw["created_at"] or "",
-        updated_at=raw["updated_at"] or "",
-    )
+    return answers.note(raw, _login(raw["user"]))
 
 
 def _login(raw: Any) -> str:
-    return str(raw["login"]) if raw else ""
+    return text(raw["login"]) if raw else ""
 
 
 def _merge_request(raw: Any) -> MergeRequest:
     merged = raw["merged"] is True
     return MergeRequest(
         number=int(raw["number"]),
-        title=raw["title"],
-        state="merged" if merged else raw["state"],
-        head_sha=raw["head"]["sha"],
-        head_repository=(raw["head"].get("repo") or {}).get("full_name", ""),
-        base_branch=raw["base"]["ref"],
-        merge_sha=raw["merge_commit_sha"] or "" if merged else "",
-        labels=tuple(label["name"] for label in raw["labels"] or ()),
-        url=raw["html_url"],
+        state="merged" if merged else text(raw["state"]),
+        head_sha=text(raw["head"]["sha"]),
+        head_repository=text((raw["head"].get("repo") or {}).get("full_name")),
+        merge_sha=text(raw["merge_commit_sha"]) if merged else "",
     )
 
 
 def _status(sha: str, raw: Any) -> CommitStatus:
     return CommitStatus(
         sha=sha,
-        context=raw["context"],
+        context=text(raw["context"]),
         state=_STATES.get(raw["status"], StatusState.PENDING),
-        description=raw["description"] or "",
-        url=raw["target_url"] or "",
+        description=text(raw["description"]),
+        url=text(raw["target_url"]),
         creator=_login(raw["creator"]),
     )

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline_gitops.ci import CIContext
-from pipeline_gitops.errors import LackingFault, ReportFault
+from pipeline_gitops.errors import LackingFault
 from pipeline_gitops.forges import answers
-from pipeline_gitops.forges.github_api import NAME, Api, listed
+from pipeline_gitops.forges.answers import listed, text
+from pipeline_gitops.forges.github_api import NAME, Api, read
 from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import (
     Annotation,
@@ -51,7 +52,6 @@ _NOTES, _DEPLOY = "pull-requests: write", "deployments: write"  # rights of a jo
 class GitHub:
     """Implements `ports.Forge`."""
 
-    name = NAME
     limits = Limits(note=65_536, description=140, context=255, url=2_000)
 
     def __init__(
@@ -59,7 +59,7 @@ class GitHub:
         context: CIContext,
         *,
         pause: Callable[[float], None],
-        timeout_s: int = 10,
+        timeout_s: float = 10.0,
         between_writes_s: float = 1.0,
     ) -> None:
         self._repository = f"/repos/{quote(context.project)}"
@@ -79,7 +79,7 @@ class GitHub:
 
     def me(self) -> str:
         """The login that our token speaks for."""
-        self._login = self._login or self._user() or self._viewer() or _ACTIONS
+        self._login = self._login or self._user() or self._app() or _ACTIONS
         return self._login
 
     def _user(self) -> str:
@@ -88,19 +88,23 @@ class GitHub:
         answer = self._api.ask(action, "GET", "/user")
         if answer.status == HTTPStatus.FORBIDDEN and not answer.is_throttled:
             return ""
-        self._api.check(action, answer, "pull-requests: write")
+        self._api.check(action, answer, _NOTES)
         with answers.reading(NAME, action):
-            return str(answer.body["login"])
+            return text(read(answer)["login"])
 
-    def _viewer(self) -> str:
-        """The login of an app, which only the GraphQL API tells; "" where it does not."""
-        url = self._api.graphql_url
+    def _app(self) -> str:
+        """The login of an app, which only the GraphQL API tells; "" where there is no such API.
+
+        Raises ReportFault where it is away: under a wrong name we would begin a second note, and
+        take the word of another account for ours.
+        """
+        action = "ask whose token this is"
+        answer = self._api.ask_graphql(action, "{viewer{login}}")
+        if answer.is_throttled or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._api.check(action, answer, _NOTES)
         try:
-            answer = self._api.ask(
-                "ask for the app", "POST", url, send={"query": "{viewer{login}}"}
-            )
-            return str(answer.body["data"]["viewer"]["login"])
-        except (ReportFault, KeyError, TypeError):
+            return text(read(answer)["data"]["viewer"]["login"])
+        except (LookupError, TypeError, ValueError):
             return ""
 
     def merge_request(self, number: int) -> MergeRequest:
@@ -109,7 +113,7 @@ class GitHub:
         path = f"{self._repository}/pulls/{number}"
         answer = self._api.done(action, "GET", path, "pull-requests: read")
         with answers.reading(NAME, action):
-            return _merge_request(answer.body)
+            return _merge_request(read(answer))
 
     def merge_requests_of(self, sha: str) -> tuple[MergeRequest, ...]:
         """Pull requests that hold this commit: merged as it, merged otherwise, then open ones."""
@@ -129,14 +133,14 @@ class GitHub:
         path = self._comments(merge_request)
         answer = self._api.done(action, "POST", path, _NOTES, send={"body": body})
         with answers.reading(NAME, action):
-            return _note(answer.body)
+            return _note(read(answer))
 
     def edit_note(self, merge_request: MergeRequest, note: Note, body: Shown) -> Note:
         """Replaces a note's text."""
         action = f"edit our note on pull request {merge_request.number}"
         answer = self._api.done(action, "PATCH", self._comment(note), _NOTES, send={"body": body})
         with answers.reading(NAME, action):
-            return _note(answer.body)
+            return _note(read(answer))
 
     def drop_note(self, merge_request: MergeRequest, note: Note) -> None:
         """Deletes a note; one that is gone already is fine."""
@@ -144,13 +148,6 @@ class GitHub:
         answer = self._api.ask(action, "DELETE", self._comment(note))
         if answer.status != HTTPStatus.NOT_FOUND:
             self._api.check(action, answer, _NOTES)
-
-    def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
-        """The newest status per context."""
-        newest: dict[str, CommitStatus] = {}
-        for status in self.status_history(sha):
-            newest.setdefault(status.context, status)
-        return tuple(newest.values())
 
     def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
         """Every status that was set on a commit, newest first, as the forge lists them."""
@@ -197,7 +194,7 @@ class GitHub:
         query = {"sha": deployment.sha, "environment": deployment.environment}
         answer = self._api.done(action, "GET", path, _DEPLOY, query=query)
         with answers.reading(NAME, action):
-            found = [(f"{path}/{int(raw['id'])}", raw["payload"]) for raw in listed(answer.body)]
+            found = [(f"{path}/{int(raw['id'])}", raw["payload"]) for raw in listed(read(answer))]
         ours = [at for at, payload in found if _marked(payload) == run != ""]
         jobs = (at for at, payload in found if not payload and self._is_of(action, at, run))
         return next(iter(ours), "") or next(jobs, "")
@@ -205,7 +202,7 @@ class GitHub:
     def _is_of(self, action: str, path: str, run: str) -> bool:
         answer = self._api.done(action, "GET", f"{path}/statuses", _DEPLOY)
         with answers.reading(NAME, action):
-            links = [str(raw["log_url"] or raw["target_url"]) for raw in listed(answer.body)]
+            links = [str(raw["log_url"] or raw["target_url"]) for raw in listed(read(answer))]
         return run != "" and any(link.startswith(f"{run}/") for link in links)
 
     def _begun(self, action: str, deployment: Deployment) -> str:
@@ -221,7 +218,7 @@ class GitHub:
         path = f"{self._repository}/deployments"
         answer = self._api.done(action, "POST", path, _DEPLOY, send=send)
         with answers.reading(NAME, action):
-            return f"{path}/{int(answer.body['id'])}"
+            return f"{path}/{int(read(answer)['id'])}"
 
     def set_check(self, check: Check) -> None:
         """Makes a check run; what is more than one request takes is added to it."""
@@ -243,7 +240,7 @@ class GitHub:
             send["details_url"] = check.url
         answer = self._api.done(action, "POST", path, "checks: write", send=send)
         with answers.reading(NAME, action):
-            made = f"{path}/{int(answer.body['id'])}"
+            made = f"{path}/{int(read(answer)['id'])}"
         for batch in batches[1:]:
             more = {"output": {**output, "annotations": batch}}
             self._api.done(action, "PATCH", made, "checks: write", send=more)
@@ -258,7 +255,7 @@ class GitHub:
             return Relation.UNKNOWN
         self._api.check(action, answer, "contents: read")
         with answers.reading(NAME, action):
-            return Relation(answer.body["status"])
+            return Relation(read(answer)["status"])
 
     # -- addresses ---------------------------------------------------------------------------------
 
@@ -270,42 +267,32 @@ class GitHub:
 
 
 def _note(raw: Any) -> Note:
-    return Note(
-        id=str(raw["id"]),
-        author=_login(raw["user"]),
-        body=raw["body"] or "",
-        created_at=raw["created_at"] or "",
-        updated_at=raw["updated_at"] or "",
-    )
+    return answers.note(raw, _login(raw["user"]))
 
 
 def _login(raw: Any) -> str:
-    return str(raw["login"]) if raw else ""  # a deleted account is null
+    return text(raw["login"]) if raw else ""  # a deleted account is null
 
 
 def _merge_request(raw: Any) -> MergeRequest:
     merged = bool(raw["merged_at"])
     return MergeRequest(
         number=int(raw["number"]),
-        title=raw["title"],
-        state="merged" if merged else raw["state"],
-        head_sha=raw["head"]["sha"],
-        head_repository=(raw["head"].get("repo") or {}).get("full_name", ""),
-        base_branch=raw["base"]["ref"],
+        state="merged" if merged else text(raw["state"]),
+        head_sha=text(raw["head"]["sha"]),
+        head_repository=text((raw["head"].get("repo") or {}).get("full_name")),
         # Of an open one it is a test merge that nobody will ever see.
-        merge_sha=(raw["merge_commit_sha"] or "") if merged else "",
-        labels=tuple(label["name"] for label in raw["labels"]),
-        url=raw["html_url"],
+        merge_sha=text(raw["merge_commit_sha"]) if merged else "",
     )
 
 
 def _status(sha: str, raw: Any) -> CommitStatus:
     return CommitStatus(
         sha=sha,
-        context=raw["context"],
+        context=text(raw["context"]),
         state=_STATES[raw["state"]],
-        description=raw["description"] or "",
-        url=raw["target_url"] or "",
+        description=text(raw["description"]),
+        url=text(raw["target_url"]),
         creator=_login(raw["creator"]),
     )
 

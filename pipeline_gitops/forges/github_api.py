@@ -1,25 +1,28 @@
-"""Requests to GitHub's REST API: paging, what is sent again, how fast, and what a refusal means.
+"""Requests to GitHub's REST API: paging, how fast, and what a refusal means.
 
-PyGithub brings authentication and connections. Its objects are left aside: they take a redirect or
-a login page for an empty answer, and an empty list of notes means a second note.
+PyGithub brings authentication and addresses. Its objects are left aside: they take a login page for
+an empty answer, and an empty list of notes means a second note.
 """
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import github
-import requests
+from github.Requester import HTTPSRequestsConnectionClass, Requester, RequestsResponse
 
 from pipeline_gitops.ci import CIContext
-from pipeline_gitops.forges import answers
+from pipeline_gitops.forges import answers, sessions
 from pipeline_gitops.forges.answers import Answer
+from pipeline_gitops.forges.sessions import Refused, Session
 
 NAME = "GitHub"
 _PAGE = 100
 _BURST = 10  # writes that may follow each other; more of them need a pause each
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 _T = TypeVar("_T")
 
@@ -32,7 +35,7 @@ class Api:
         context: CIContext,
         *,
         pause: Callable[[float], None],
-        timeout_s: int,
+        timeout_s: float,
         between_writes_s: float,
     ) -> None:
         self._context = context
@@ -40,26 +43,23 @@ class Api:
         self._timeout_s = timeout_s
         self._between_writes_s = between_writes_s
         self._writes = 0
+        url = _api_url(context)
         self._client = github.Github(
             auth=github.Auth.Token(context.token),
-            base_url=_api_url(context),
-            timeout=timeout_s,
-            verify=context.ca_file or True,
-            # Left to itself, PyGithub sends a POST eleven times and waits as long as it is told.
+            base_url=url,
+            # Left to itself, it sends a POST eleven times and waits as long as it is told.
             retry=None,
             seconds_between_requests=0,
             seconds_between_writes=0,
-            per_page=_PAGE,
             lazy=True,
         )
-
-    @property
-    def graphql_url(self) -> str:
-        """Where the GraphQL API of the server is."""
-        return self._client.requester.graphql_url
+        self._graphql_path = f"{urlsplit(url).path.removesuffix('/v3')}/graphql"
+        self._connection = _Connection(url, pause, timeout_s, queries=(self._graphql_path,))
+        self._connection.session.verify = context.ca_file or True
 
     def close(self) -> None:
         """Closes its connections."""
+        self._connection.close()
         self._client.close()
 
     def all(self, action: str, path: str, right: str, value: Callable[[Any], _T]) -> tuple[_T, ...]:
@@ -69,8 +69,10 @@ class Api:
             query = {"per_page": _PAGE, "page": page}
             answer = self.done(action, "GET", path, right, query=query)
             with answers.reading(NAME, action):
-                found += [value(raw) for raw in listed(answer.body)]
-            if 'rel="next"' not in answer.headers.get("link", ""):
+                raws = answers.listed(read(answer))
+                found += [value(raw) for raw in raws]
+            # A server that takes no account of the number would give a next page for ever.
+            if not raws or 'rel="next"' not in answer.headers.get("link", ""):
                 break
         return tuple(found)
 
@@ -84,6 +86,7 @@ class Api:
         query: Mapping[str, int | str] | None = None,
         send: object = None,
     ) -> Answer:
+        """The answer of a success. Raises ReportFault for anything else."""
         answer = self.ask(action, verb, path, query=query, send=send)
         self.check(action, answer, right)
         return answer
@@ -102,20 +105,15 @@ class Api:
         query: Mapping[str, int | str] | None = None,
         send: object = None,
     ) -> Answer:
-        """The answer, whatever its status. Only a read is sent again."""
+        """The answer, whatever its status."""
         if verb != "GET":
             self._pace()
-        tries = 0
-        while True:
-            tries += 1
-            answer = self._once(action, verb, path, query, send)
-            wait = answers.wait_s(answer, tries) if verb == "GET" else None
-            if wait is None:
-                break
-            self._pause(wait)
-        if not answer.status:
-            raise answers.unreachable(NAME, action)
-        return answer
+        return self._answer(action, verb, path, query, send)
+
+    def ask_graphql(self, action: str, query: str) -> Answer:
+        """The answer to a question of the GraphQL API, whatever its status."""
+        url = f"{self._connection.origin}{self._graphql_path}"
+        return self._answer(action, "POST", url, None, {"query": query})
 
     def _pace(self) -> None:
         """GitHub takes about 80 writes a minute
@@ -124,42 +122,59 @@ class Api:
         if self._writes > _BURST and self._between_writes_s:
             self._pause(self._between_writes_s)
 
-    def _once(
-        self, action: str, verb: str, path: str, query: Mapping[str, int | str] | None, send: object
+    def _answer(
+        self, action: str, verb: str, url: str, query: Mapping[str, int | str] | None, send: object
     ) -> Answer:
-        parameters = dict(query) if query else None
-        try:
-            status, headers, text = self._client.requester.requestJson(
-                verb, path, parameters, input=send
-            )
-        except requests.Timeout:
-            raise answers.timeout(NAME, action, self._timeout_s) from None
-        except requests.RequestException:
-            return Answer()
-        except RuntimeError:  # how PyGithub refuses a redirect to another host
-            return Answer(status=HTTPStatus.MOVED_PERMANENTLY)
-        return Answer(status=status, headers=headers, body=_decoded(text))
+        with sessions.asking(NAME, action, self._timeout_s, lambda _: {}):
+            try:
+                status, headers, body = self._client.requester.requestJson(
+                    verb, url, dict(query or {}), input=send, cnx=self._connection
+                )
+            except Refused as refused:
+                return refused.answer
+            return Answer(status=status, headers=headers, body=body)
+
+
+class _Connection(HTTPSRequestsConnectionClass):
+    """Carries what PyGithub asks for over our own session, which shows it successes alone.
+
+    By itself it follows a redirect without the query, so that every page is the first one, and
+    repeats for ever what is answered with 202. *queries*: paths that only ask.
+    """
+
+    def __init__(
+        self, url: str, pause: Callable[[float], None], timeout_s: float, *, queries: Sequence[str]
+    ) -> None:
+        parts = urlsplit(url)
+        super().__init__(parts.hostname or "", parts.port)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._timeout_s = timeout_s
+        self.session = Session(url, pause, queries=[f"{self.origin}{path}" for path in queries])
+        self.session.auth = Requester.noopAuth  # else a .netrc would speak in our place
+        self.session.headers.update(_HEADERS)
+
+    def getresponse(self) -> RequestsResponse:
+        response = self.session.request(
+            self.verb,
+            f"{self.origin}{self.url}",
+            headers=self.headers,
+            data=self.input,
+            timeout=self._timeout_s,
+        )
+        if response.status_code == HTTPStatus.ACCEPTED:
+            raise ValueError("nothing that we ask for is answered later")
+        return RequestsResponse(response)
+
+
+def read(answer: Answer) -> Any:
+    """What it says. Raises ValueError where that is no JSON."""
+    return json.loads(answer.body)
 
 
 def _api_url(context: CIContext) -> str:
     server = context.server_url.rstrip("/")
     derived = "https://api.github.com" if server == "https://github.com" else f"{server}/api/v3"
-    return context.api_url or derived
-
-
-def _decoded(text: str) -> Any:
-    """None for what is no JSON: it has none of the fields that are looked for later."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def listed(body: Any) -> list[Any]:
-    """What has to be a list. Raises TypeError for anything else."""
-    if not isinstance(body, list):
-        raise TypeError
-    return body
+    return (context.api_url or derived).rstrip("/")
 
 
 def _cures(context: CIContext, right: str) -> dict[int, str]:

@@ -13,6 +13,7 @@ from gitlab.v4.objects import ProjectCommit, ProjectMergeRequest
 from pipeline_gitops.ci import CIContext
 from pipeline_gitops.errors import LackingFault
 from pipeline_gitops.forges import answers, sessions
+from pipeline_gitops.forges.answers import text
 from pipeline_gitops.forges.sessions import Refused, Session
 from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import (
@@ -57,7 +58,6 @@ _MR_STATES = {"opened": "open", "locked": "open"}
 class GitLab:
     """Implements `ports.Forge`."""
 
-    name = _NAME
     limits = Limits(note=1_000_000, description=255, context=255, url=255)
 
     def __init__(
@@ -103,7 +103,7 @@ class GitLab:
         if not self._login:
             with self._asking("ask whose token this is"):
                 user: Any = self._client.http_get("/user")
-                self._login = str(user["username"])
+                self._login = text(user["username"])
         return self._login
 
     def merge_request(self, number: int) -> MergeRequest:
@@ -148,16 +148,9 @@ class GitLab:
                 if refused.answer.status != HTTPStatus.NOT_FOUND:
                     raise
 
-    def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
-        """The newest status per context, jobs of GitLab's own among them."""
-        return self._statuses(sha)
-
     def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
         """Every status that was set on a commit, newest first, those of jobs among them."""
         return self._listed(sha, all="true")[::-1]
-
-    def _statuses(self, sha: str, **query: Any) -> tuple[CommitStatus, ...]:
-        return tuple({one.context: one for one in self._listed(sha, **query)}.values())
 
     def _listed(self, sha: str, **query: Any) -> tuple[CommitStatus, ...]:
         """Oldest first."""
@@ -177,9 +170,10 @@ class GitLab:
         }
         # Without it, GitLab opens a second pipeline that can keep a merge request from merging.
         pipeline = {"pipeline_id": self._pipeline} if self._pipeline else {}
-        for standing in self._statuses(status.sha, **pipeline):
-            if standing.context == context and _is_same(standing, status.state, send):
-                return
+        found = reversed(self._listed(status.sha, **pipeline))
+        standing = next((one for one in found if one.context == context), None)
+        if standing and _is_same(standing, status.state, send):
+            return
         with self._asking(f"set the status {context} on commit {status.sha[:7]}"):
             self._send_status(status.sha, {**send, **pipeline})
 
@@ -297,46 +291,36 @@ class GitLab:
 
 
 def _note(raw: Any) -> Note:
-    return Note(
-        id=str(raw["id"]),
-        author=_login(raw["author"]),
-        body=raw["body"] or "",
-        created_at=raw["created_at"] or "",
-        updated_at=raw["updated_at"] or "",
-    )
+    return answers.note(raw, _login(raw["author"]))
 
 
 def _login(raw: Any) -> str:
-    return str(raw["username"]) if raw else ""
+    return text(raw["username"]) if raw else ""
 
 
 def _merge_request(raw: Any) -> MergeRequest:
     merged = raw["state"] == "merged"
     return MergeRequest(
         number=int(raw["iid"]),
-        title=raw["title"],
-        state=_MR_STATES.get(raw["state"], raw["state"]),
-        head_sha=raw["sha"] or "",
-        base_branch=raw["target_branch"],
+        state=_MR_STATES.get(raw["state"], text(raw["state"])),
+        head_sha=text(raw["sha"]),
         merge_sha=next(_results(raw), "") if merged else "",
-        labels=tuple(raw["labels"]),
-        url=raw["web_url"],
     )
 
 
 def _results(raw: Any) -> Iterator[str]:
     """What a merge made: a merge commit, or a squash commit, or the head itself (fast-forward)."""
     fields = ("merge_commit_sha", "squash_commit_sha", "sha")
-    return (raw[field] for field in fields if raw.get(field))
+    return (text(raw[field]) for field in fields if raw.get(field))
 
 
 def _status(sha: str, raw: Any) -> CommitStatus:
     return CommitStatus(
         sha=sha,
-        context=raw["name"],
+        context=text(raw["name"]),
         state=_STATES.get(raw["status"], StatusState.PENDING),
-        description=raw["description"] or "",
-        url=raw["target_url"] or "",
+        description=text(raw["description"]),
+        url=text(raw["target_url"]),
         creator=_login(raw["author"]),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline_gitops.documents import Body, at, text
 from pipeline_gitops.health import pods, resources, workloads
-from pipeline_gitops.health.facts import Judged, number
+from pipeline_gitops.health.facts import Judged, leaving, number
 from pipeline_gitops.manifests import group_of
 from pipeline_gitops.views import Health
 
@@ -37,7 +37,7 @@ def assess(body: Body | None) -> Judged:
     if body is None:
         return Health.NOT_FOUND, "it is not there"
     if text(body, "metadata", "deletionTimestamp"):
-        return Health.TERMINATING, "it is being deleted"
+        return leaving(body)
     observed = at(body, "status", "observedGeneration")
     if isinstance(observed, int) and observed < number(body, "metadata", "generation"):
         return Health.IN_PROGRESS, "its controller has not seen this version yet"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline_gitops.documents import Body, at, bodies, text
+from pipeline_gitops.documents import Body, at, bodies, items, text
 from pipeline_gitops.views import Health
 
 Judged = tuple[Health, str]
@@ -23,6 +23,7 @@ class Condition:
         return self.message or self.reason
 
 
+_FOREGROUND = "foregroundDeletion"
 NO_CONDITION = Condition("", "", "")
 
 
@@ -39,6 +40,27 @@ def conditions(body: Body) -> Mapping[str, Condition]:
 def condition(body: Body, name: str) -> Condition:
     """One condition; an empty one where there is none of that type."""
     return conditions(body).get(name, NO_CONDITION)
+
+
+def leaving(body: Body) -> Judged:
+    """The word of an object that is being deleted, with what holds it.
+
+    A namespace says so in conditions; of anything else its finalizers tell who still has to agree
+    (https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/).
+    """
+    remaining = [
+        one.message
+        for name, one in sorted(conditions(body).items())
+        if name.startswith("Namespace") and one.status == "True" and one.message
+    ]
+    holders = [str(item) for item in items(body, "metadata", "finalizers")]
+    if remaining:
+        return Health.TERMINATING, f"it is being deleted; {'; '.join(remaining)}"
+    if holders == [_FOREGROUND]:
+        return Health.TERMINATING, "it is being deleted, after what it owns"
+    if holders:
+        return Health.TERMINATING, f"it is being deleted; finalizer {', '.join(holders)} holds it"
+    return Health.TERMINATING, "it is being deleted"
 
 
 def number(body: Body, *path: str) -> int:

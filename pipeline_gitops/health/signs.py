@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pipeline_gitops import expressions
 from pipeline_gitops.documents import Body, Json, at, bodies, text
 from pipeline_gitops.expressions import Expression
-from pipeline_gitops.health.facts import Judged
+from pipeline_gitops.health.facts import Judged, leaving
 from pipeline_gitops.views import Health
 
 Path = tuple[str | int, ...]
@@ -76,7 +76,7 @@ class Rule:
 def judge(body: Body, rule: Rule) -> Judged:
     """What *rule* makes of *body*."""
     if text(body, "metadata", "deletionTimestamp"):
-        return Health.TERMINATING, "it is being deleted"
+        return leaving(body)
     seen = _Seen(body)
     # First: a controller that was told to stop does not look at newer generations either.
     if any(seen.shows(sign) for sign in rule.suspended):

@@ -11,6 +11,8 @@ from pipeline_gitops.health.facts import (
 )
 from pipeline_gitops.views import Health
 
+# Set with the first ReplicaSet, which a paused Deployment does not get; one that it has it scales.
+_REVISION = "deployment.kubernetes.io/revision"
 _UNSEEN: Judged = (Health.IN_PROGRESS, "its controller has not seen it yet")
 
 
@@ -37,6 +39,8 @@ def deployment(body: Body) -> Judged:
     # the controller raise observedGeneration and take the condition back in the same status update.
     if progressing.reason == "ProgressDeadlineExceeded" and progressing.status == "False":
         return Health.FAILED, "it made no progress within its deadline" + _creating(body)
+    if paused and not text(body, "metadata", "annotations", _REVISION):
+        return Health.FAILED, "it is paused since it was made: no pod is made before it is resumed"
     if paused:
         return Health.IN_PROGRESS, f"it is paused; {available} of {wanted} pods are available"
     if updated < wanted:

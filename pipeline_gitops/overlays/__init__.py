@@ -9,11 +9,11 @@ from pipeline_gitops.config import Engine, EngineSpec, Overlay
 from pipeline_gitops.documents import Document
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import closures, files, kustomize, sources
-from pipeline_gitops.overlays.roots import discover
+from pipeline_gitops.overlays.roots import discover, passed_over
 from pipeline_gitops.ports import Rendered, Tree
 from pipeline_gitops.views import Finding
 
-__all__ = ["Renderer", "discover"]
+__all__ = ["Renderer", "discover", "passed_over"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pipeline_gitops import documents
 from pipeline_gitops.config import Engine, Environment, Overlay
+from pipeline_gitops.documents import Document
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import closures, files
 
@@ -48,6 +49,35 @@ def discover(root: str, ignored: Iterable[str] = ()) -> tuple[Environment, ...]:
     return tuple(sorted(environments, key=lambda environment: environment.name))
 
 
+def passed_over(root: str) -> tuple[str, ...]:
+    """Folders with manifests that `discover` leaves out because there are kustomizations elsewhere.
+
+    Only the topmost ones, and none that a kustomization is in, above or below, or takes from.
+    """
+    folders = _folders(root, frozenset())
+    kustomized = [folder for folder in folders if closures.kustomization_in(root, folder)]
+    taken = set(kustomized)
+    for folder in kustomized:
+        path = closures.kustomization_in(root, folder)
+        document, _ = documents.read_value(files.read(root, path), path)
+        taken |= _named(folder, document) if document is not None else set()
+    rest = [
+        folder
+        for folder in folders
+        if not any(folder == one or _below(folder, one) or _below(one, folder) for one in taken)
+    ]
+    return tuple(found.path for found in _directories(root, rest)) if kustomized else ()
+
+
+def _named(folder: str, kustomization: Document) -> set[str]:
+    """The paths that the kustomization of a folder names."""
+    return {
+        posixpath.normpath(posixpath.join(folder, entry))
+        for _, entry in closures.entries(kustomization)
+        if not closures.is_remote(entry)
+    }
+
+
 def _folders(root: str, ignored: frozenset[str]) -> list[str]:
     found = []
     for folder, folders, _ in os.walk(root):
@@ -78,11 +108,7 @@ def _kustomizations(root: str, folders: Sequence[str]) -> list[_Found]:
         document, _ = documents.read_value(files.read(root, path), path)
         if document is None:
             continue
-        named |= {
-            posixpath.normpath(posixpath.join(folder, entry))
-            for _, entry in closures.entries(document)
-            if not closures.is_remote(entry)
-        }
+        named |= _named(folder, document)
         if not closures.is_component(document) and _NOT_ROOTS.isdisjoint(folder.split("/")):
             roots.append(folder)
     return [

@@ -83,7 +83,7 @@ def _proofs(
     evidence: Evidence, request: MergeRequest, environment: str, accepted: Iterable[str]
 ) -> Sequence[CommitStatus] | Unproven:
     """The newest status of each commit that names a plan, of those whose word counts."""
-    context = inquiries.context(environment)
+    context = milestones.context(environment)
     told = [status for status in evidence.statuses if status.context == context]
     named = [status for status in told if milestones.plan_in(status.description)]
     logins = inquiries.logins(accepted)

@@ -12,9 +12,10 @@ from pipeline_gitops.errors import Fault, LackingFault, Verdict
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.pipeline import milestones, notes, origins
 from pipeline_gitops.pipeline.milestones import Milestone, Recorder
+from pipeline_gitops.pipeline.notes import Posting
 from pipeline_gitops.pipeline.origins import Carried
 from pipeline_gitops.ports import Annotation, Check, Clock, Commit, Forge, Surface
-from pipeline_gitops.reports import recoveries
+from pipeline_gitops.reports import recoveries, words
 from pipeline_gitops.views import Action, Finding, Result, Severity
 
 INDEXED_S = 10.0  # after a merge, until the forge knows which merge request brought the commit
@@ -80,21 +81,42 @@ def _notes(
 ) -> Iterator[Told]:
     try:
         found = _merge_requests(report, address, forge, clock)
-        if not found:
-            said = (
-                f"no merge request brought {address.sha[:7]}: "
-                "its commit status and this job are the report"
-            )
-            yield Told(surface=Surface.NOTE, said=said)
-            return
         lack = forge.lacks(Surface.NOTE)
-        if lack:
-            raise lack
-        for one in found:
-            part = masks.narrowed(report, one.environments)
-            notes.report_on(one.merge_request, part, stamp, forge, clock, address.sharing)
     except Fault as fault:
         yield Told(surface=Surface.NOTE, fault=fault)
+        return
+    if not found:
+        said = (
+            f"no merge request brought {address.sha[:7]}: "
+            "its commit status and this job are the report"
+        )
+        yield Told(surface=Surface.NOTE, said=said)
+    elif lack:
+        yield Told(surface=Surface.NOTE, fault=lack)
+    else:
+        for one in found:
+            yield from _noted(report, one, address, stamp, forge, clock)
+
+
+def _noted(
+    report: Sealed,
+    one: Carried,
+    address: Address,
+    stamp: notes.Stamp,
+    forge: Forge,
+    clock: Clock,
+) -> Iterator[Told]:
+    """Writes one note, and tells what is worth a word. One that is not taken, for its merge request
+    is locked, say, keeps no other from its own."""
+    part = masks.narrowed(report, one.environments)
+    try:
+        posted = notes.report_on(one.merge_request, part, stamp, forge, clock, address.sharing)
+    except Fault as fault:
+        yield Told(surface=Surface.NOTE, fault=fault)
+        return
+    if posted.how is Posting.OUTDATED:
+        said = f"the note on merge request {one.merge_request.number} has newer reports: it stays"
+        yield Told(surface=Surface.NOTE, said=said)
 
 
 def _merge_requests(
@@ -147,7 +169,7 @@ def check(report: Sealed, address: Address) -> Check:
         sha=address.sha,
         # Not the name of a status: a branch rule that asks for that one must not find this.
         name=f"pipeline-gitops findings: {names}"[:100],
-        title=", ".join(f"{number} {severity.value}s" for severity, number in count.items()),
+        title=", ".join(words.counted(many, severity.value) for severity, many in count.items()),
         summary=f"{len(shown)} of {len(ordered)} findings are beside their lines. "
         "Whether they reject the manifests is told by the commit status.",
         url=address.run_url,
@@ -184,9 +206,9 @@ def _description(result: Result) -> str:
         return result.fault.message
     if result.verdict is Verdict.SUPERSEDED:
         return "not deployed: " + (result.notices[-1] if result.notices else "superseded")
-    errors = sum(finding.severity.value == "error" for finding in result.findings)
+    errors = words.errors(result)
     if errors:
-        return f"{errors} errors in the manifests"
+        return f"{words.counted(len(errors), 'error')} in the manifests"
     if result.refusals:
         return f"refused: {result.refusals[0].message}"
     if result.rollout and result.verdict is Verdict.UNHEALTHY:

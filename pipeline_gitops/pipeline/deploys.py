@@ -287,9 +287,8 @@ def _shown(result: Result, plan: Plan, target: Target, prepared: Prepared) -> Re
 
 
 def _announcement(plan: Plan, target: str) -> str:
-    if not plan.changes:
-        return f"{target}: nothing to change, {len(plan.unchanged)} objects are as wanted"
-    return f"{target}: {len(plan.changes)} changes, {len(plan.unchanged)} objects are as wanted"
+    changes = f"changes: {len(plan.changes)}" if plan.changes else "nothing to change"
+    return f"{target}: {changes}, as wanted: {len(plan.unchanged)}"
 
 
 def _holding(result: Result, order: Order) -> Result:

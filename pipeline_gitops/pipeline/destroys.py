@@ -8,19 +8,17 @@ The inventory goes last: a run that is killed in between and started again goes 
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from pipeline_gitops import health, inventories, plans
+from pipeline_gitops import inventories, plans
 from pipeline_gitops.config import Environment
-from pipeline_gitops.documents import text
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Stamp
 from pipeline_gitops.manifests import ManifestSet
-from pipeline_gitops.pipeline import executions, reviews
+from pipeline_gitops.pipeline import executions, reviews, rollouts
 from pipeline_gitops.plans import Intent, Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Runtime, Stale, Target, Writing
 from pipeline_gitops.views import (
     FaultView,
-    Health,
     HealthView,
     Refusal,
     Result,
@@ -28,7 +26,6 @@ from pipeline_gitops.views import (
 )
 
 ATTEMPTS = 5
-POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,28 +187,9 @@ def _await(
     """What of *ids* is still there at the deadline. *begun*: only what is on its way out counts."""
     if runtime is None or not ids:
         return ()
-    wait_s, told = 0.0, False
-    while True:
-        found = {id: body for id, body in runtime.watch(ids, wait_s).items() if body is not None}
-        left = {
-            id: body
-            for id, body in found.items()
-            if not begun or text(body, "metadata", "deletionTimestamp")
-        }
-        remaining = deadline - clock.elapsed()
-        if not left or remaining <= 0:
-            return tuple(_still_there(id, health.assess(left[id])) for id in sorted(left))
-        if not told:
-            journal.say(f"waiting until {len(left)} objects are gone")
-            told = True
-        ids = frozenset(left)
-        clock.sleep(0)
-        wait_s = min(POLL_S, remaining)
-
-
-def _still_there(id: ObjectId, assessed: tuple[Health, str]) -> HealthView:
-    word, sentence = assessed
-    return HealthView(id=id, health=word, sentence=sentence)
+    return rollouts.until_gone(
+        runtime, ids, clock=clock, deadline=deadline, journal=journal, begun=begun
+    )
 
 
 def _finished(result: Result, done: _Done, written: tuple[Outcome, ...]) -> Result:

@@ -294,7 +294,8 @@ class _Run:
     def _until_gone(self, ids: frozenset[ObjectId]) -> None:
         left = self._waits.until_gone(ids)
         if left:
-            raise _Halted(f"{min(left)} was deleted, and is still there: something holds it")
+            held = left[0]
+            raise _Halted(f"{held.id} was deleted, and is still there: {held.sentence}")
 
     # -- hooks -------------------------------------------------------------------------------------
 

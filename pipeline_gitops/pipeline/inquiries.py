@@ -13,6 +13,7 @@ from typing import Protocol
 from pipeline_gitops import plans
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.pipeline import milestones, origins
+from pipeline_gitops.pipeline.origins import MOST_CARRIED, MOST_COMMITS
 from pipeline_gitops.ports import Clock, Commit, CommitStatus, Forge, MergeRequest, Note
 from pipeline_gitops.reports import notes
 from pipeline_gitops.reports.notes import Section
@@ -21,8 +22,6 @@ from pipeline_gitops.reports.states import EnvironmentState
 _REVIEW = 0  # the phase of a stamp
 LONGEST_S = 30.0  # a forge that takes longer, over all that is asked, is not asked any further
 LONGEST_PAUSE_S = 5.0  # what it may ask us to wait before it answers
-MOST_CARRIED = origins.MOST_CARRIED  # merge requests that are asked about beside the newest
-MOST_COMMITS = 30  # that they are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,18 +224,13 @@ def _reviewed_commits(evidence: Evidence, request: MergeRequest) -> tuple[str, .
 
 def _is_proven(evidence: Evidence, state: EnvironmentState) -> bool:
     """Whether any status, whoever set it, has the digest of a state's list: it is the right one."""
-    wanted = context(state.environment)
+    wanted = milestones.context(state.environment)
     return any(
         plans.summed(state.changes, plans.salt(state.environment, status.sha))
         == milestones.plan_in(status.description)
         for status in evidence.statuses
         if status.context == wanted
     )
-
-
-def context(environment: str) -> str:
-    """The commit status that a review of an environment sets."""
-    return f"{milestones.CONTEXT}/{environment}"
 
 
 def logins(names: Iterable[str]) -> frozenset[str]:

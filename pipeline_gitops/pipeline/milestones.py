@@ -1,10 +1,11 @@
 """How far each environment is, as the forge shows it: commit status and deployment, in step.
 
 Both are told the same thing while it happens: it waits, it is being deployed, it ended so. What
-cannot be told on the way is told at the end; a surface that the token may not write is left alone
-from then on, and why is kept.
+cannot be told on the way is told at the end; what the token may not write is left alone from then
+on, and why is kept.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from pipeline_gitops import plans
 from pipeline_gitops.errors import Fault, LackingFault, Verdict
 from pipeline_gitops.ports import CommitStatus, Deployment, Forge, StatusState, Surface
 
-CONTEXT = "pipeline-gitops"  # what all our statuses begin with
+_CONTEXT = "pipeline-gitops"  # what all our statuses begin with
+_LONGEST_CONTEXT = 255  # that every forge takes
+_DIGITS = 16
 
 _PLAN = re.compile(rf"; plan ([0-9a-f]{{{plans.PLAN_LENGTH}}})$")
 UNFINISHED = frozenset({StatusState.PENDING, StatusState.RUNNING})
+_AWAY = 2  # environments that could not be told: the next would cost another timeout
 _CANCELLED = frozenset({Verdict.SUPERSEDED, Verdict.INTERRUPTED, Verdict.TERMINATED})
 
 
@@ -49,12 +53,26 @@ def ended(verdict: Verdict) -> StatusState:
     return StatusState.CANCELLED if verdict in _CANCELLED else StatusState.FAILURE
 
 
+def context(environment: str) -> str:
+    """The name of its commit status. Of a very long name the end is told by a digest: two that
+    begin alike are two."""
+    name = f"{_CONTEXT}/{environment}"
+    if len(name) <= _LONGEST_CONTEXT:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    return f"{name[: _LONGEST_CONTEXT - _DIGITS - 1]}-{digest}"
+
+
 def described(milestone: Milestone, limit: int) -> str:
-    """What a commit status says of it. Of what is too long only the end of the sentence goes."""
-    if not milestone.plan:
-        return milestone.description[:limit]
-    ending = f"; plan {milestone.plan}"
-    return f"{milestone.description[: limit - len(ending)]}{ending}"
+    """What a commit status says of it, on one line. Of what is too long only the end of the
+    sentence goes."""
+    said = " ".join(milestone.description.split())
+    if milestone.plan:
+        ending = f"; plan {milestone.plan}"
+        return f"{said[: limit - len(ending)]}{ending}"
+    said = said[:limit].rstrip()
+    # The sentence may end in what a server said, or a stranger: only ours may name a plan.
+    return said[:-1] if plan_in(said) else said
 
 
 def plan_in(description: str) -> str:
@@ -74,6 +92,7 @@ class Recorder:
         lacks = {surface: forge.lacks(surface) for surface in wanted}
         self._surfaces = [surface for surface in wanted if lacks[surface] is None]
         self._stands: dict[tuple[Surface, str], Milestone] = {}
+        self._left: set[tuple[Surface, str]] = set()
         self._missed: dict[Surface, Fault] = {
             surface: lack for surface, lack in lacks.items() if lack is not None
         }
@@ -92,7 +111,7 @@ class Recorder:
             try:
                 self._put(surface, milestone)
             except LackingFault as lack:
-                self._leave(surface, lack)
+                self._miss(surface, milestone, lack)
             except Fault:
                 self._silent = True  # a forge that is away costs its timeout once, not each time
 
@@ -100,19 +119,27 @@ class Recorder:
         """Says what is not said yet, statuses first: they are what a merge waits for."""
         last = tuple(milestones)
         for surface in (*self._surfaces,):
-            try:
-                for milestone in last:
+            away = 0
+            for milestone in last:
+                try:
                     self._put(surface, milestone)
-            except Fault as fault:  # the others would fail for the same reason
-                self._leave(surface, fault)
+                except Fault as fault:
+                    self._miss(surface, milestone, fault)
+                    away += not isinstance(fault, LackingFault)
+                if surface not in self._surfaces or away == _AWAY:
+                    break
 
-    def _leave(self, surface: Surface, fault: Fault) -> None:
-        self._missed[surface] = fault
-        self._surfaces.remove(surface)
+    def _miss(self, surface: Surface, milestone: Milestone, fault: Fault) -> None:
+        """Keeps why. Others may be told there all the same (one environment is protected, say),
+        unless nothing ever was."""
+        self._missed.setdefault(surface, fault)
+        self._left.add((surface, milestone.environment))
+        if not any(where is surface for where, _ in self._stands):
+            self._surfaces.remove(surface)
 
     def _put(self, surface: Surface, milestone: Milestone) -> None:
         key = surface, milestone.environment
-        if self._stands.get(key) == milestone:
+        if key in self._left or self._stands.get(key) == milestone:
             return
         if surface is Surface.STATUS:
             self._forge.set_status(self._status(milestone))
@@ -124,7 +151,7 @@ class Recorder:
         limits = self._forge.limits
         return CommitStatus(
             sha=self._sha,
-            context=f"{CONTEXT}/{milestone.environment}"[: limits.context],
+            context=context(milestone.environment),
             state=milestone.state,
             description=described(milestone, limits.description),
             url=self._url if len(self._url) <= limits.url else "",

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.errors import InterruptedFault, ReportFault
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.ports import Clock, Forge, MergeRequest, Note
 from pipeline_gitops.reports import Shown, notes
@@ -200,7 +200,7 @@ class _Writer:
         """Leaves the creation to a lower rank: a second note is a second notification."""
         ours: tuple[Note, ...] = ()
         for _ in range(0 if self._alone else self._rank):
-            self._clock.sleep(1.0)
+            self._rest(1.0)
             ours = self._ours()
             if ours:
                 break
@@ -243,10 +243,10 @@ class _Writer:
         """Our notes once our sections stand for good; () when somebody overwrote one."""
         seen = self._nonce()
         while True:
-            self._clock.sleep(self._wait_s())
+            self._rest(self._wait_s())
             ours = self._ours()
             if not ours or not self._mine.items() <= _union(ours[:1]).items():
-                self._clock.sleep(self._jitter_s())
+                self._rest(self._jitter_s())
                 return ()
             last = notes.nonce(ours[0].body)
             if last == seen:
@@ -265,6 +265,11 @@ class _Writer:
                     self._forge.drop_note(self._merge_request, note)
 
     # -- waits -------------------------------------------------------------------------------------
+
+    def _rest(self, seconds: float) -> None:
+        """Waits, but not once we are asked to stop: the note is worth more than the wait."""
+        with suppress(InterruptedFault):
+            self._clock.sleep(seconds)
 
     def _wait_s(self) -> float:
         return min(max(4 * self._slowest_s + 0.5, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)

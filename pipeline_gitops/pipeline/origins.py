@@ -14,7 +14,8 @@ from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import Clock, Commit, Forge, MergeRequest
 
 PAUSE_S = 2.0
-MOST_CARRIED = 10  # merge requests that are told of one deploy
+MOST_CARRIED = 10  # merge requests, beside the newest, that a deploy is told on or asked about
+MOST_COMMITS = 30  # that they are looked for in
 
 
 @dataclass(frozen=True, slots=True)

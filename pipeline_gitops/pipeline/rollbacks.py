@@ -6,6 +6,7 @@ migration back is not the migration forth run once more), and it takes away noth
 or that others may have come to use.
 """
 
+import shlex
 from dataclasses import dataclass, replace
 
 from pipeline_gitops import hints, plans
@@ -80,7 +81,7 @@ def obstacle(goal: Goal, environment: str, *, committed: bool) -> Fault | None:
             f"{goal.revision[:7]} is the last good revision itself: it ran before, "
             "so what stops it now is not in the commit",
             "remove the cause that is named above, then deploy it again: "
-            f"pipeline-gitops deploy --environment {environment}",
+            f"pipeline-gitops deploy --environment {shlex.quote(environment)}",
         )
     return None
 

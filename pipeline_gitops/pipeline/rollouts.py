@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 
+from pipeline_gitops import health
+from pipeline_gitops.documents import Body, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.pipeline.diagnoses import Diagnoses
 from pipeline_gitops.pipeline.looks import NOTHING_SPECIAL, Expectations, Looks
 from pipeline_gitops.pipeline.narration import Narrator, heartbeat
 from pipeline_gitops.ports import Clock, Journal, Runtime
-from pipeline_gitops.views import Health, RolloutView
+from pipeline_gitops.views import Health, HealthView, RolloutView
 
 POLL_S = 1.0
 HEARTBEAT_S = 30.0
@@ -74,18 +76,46 @@ def _give_up(looks: Looks, diagnoses: Diagnoses, now: float) -> None:
 
 
 def until_gone(
-    runtime: Runtime, ids: frozenset[ObjectId], *, clock: Clock, deadline: float
-) -> frozenset[ObjectId]:
-    """What of *ids* is still there at the deadline; none as soon as all are gone."""
+    runtime: Runtime,
+    ids: frozenset[ObjectId],
+    *,
+    clock: Clock,
+    deadline: float,
+    journal: Journal,
+    begun: bool = False,
+) -> tuple[HealthView, ...]:
+    """What of *ids* is still there at the deadline, and what holds it; none once all are gone.
+
+    *begun*: only what is on its way out counts.
+    """
+    started = told = clock.elapsed()
     wait_s = 0.0
-    while True:
-        snapshot = runtime.watch(ids, wait_s)
-        there = frozenset(id for id in ids if snapshot.get(id) is not None)
-        left = deadline - clock.elapsed()
-        if not there or left <= 0:
-            return there
-        clock.sleep(0)
-        wait_s = min(POLL_S, left)
+    with closing(Narrator(journal)) as narrator:
+        while True:
+            found = runtime.watch(ids, wait_s)
+            live = {
+                id: body
+                for id, body in found.items()
+                if body is not None and (not begun or text(body, "metadata", "deletionTimestamp"))
+            }
+            views = tuple(_assessed(id, live[id]) for id in sorted(live))
+            now = clock.elapsed()
+            if not views or now >= deadline:
+                return views
+            narrator.show(views, live, {}, now)
+            if now - told >= HEARTBEAT_S:
+                told = now
+                journal.say(heartbeat(views, {}, now - started))
+            ids = frozenset(live)  # what is gone, and made anew by somebody, is theirs
+            clock.sleep(0)
+            wait_s = min(POLL_S, deadline - now)
+
+
+def _assessed(id: ObjectId, body: Body) -> HealthView:
+    word, sentence = health.assess(body)
+    if not text(body, "metadata", "deletionTimestamp"):
+        sentence = "somebody has made it anew"
+    return HealthView(id=id, health=word, sentence=sentence)
 
 
 def healthy(rollout: RolloutView) -> bool:

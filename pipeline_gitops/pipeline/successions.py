@@ -7,6 +7,7 @@ A rollback goes backwards on purpose. It holds the revision that it leaves, so t
 are under way, or are run again, do not bring it back.
 """
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -84,7 +85,7 @@ def _rollback(inventory: Inventory, order: Order, ancestry: Ancestry) -> Success
     if newest is None:
         raise UsageFault(
             f"nothing is deployed to {environment} yet: there is nothing to roll back",
-            f"deploy first: pipeline-gitops deploy --environment {environment}",
+            f"deploy first: pipeline-gitops deploy --environment {shlex.quote(environment)}",
         )
     if order.leaving and newest.revision not in (order.leaving, mine.revision):
         return Succession(order=order, superseded_by=newest)
@@ -92,7 +93,7 @@ def _rollback(inventory: Inventory, order: Order, ancestry: Ancestry) -> Success
     if is_newer and not inventory.held:
         raise UsageFault(
             f"{mine.revision[:7]} is newer than {newest.revision[:7]}, which is deployed",
-            f"deploy it: pipeline-gitops deploy --environment {environment}",
+            f"deploy it: pipeline-gitops deploy --environment {shlex.quote(environment)}",
         )
     after = newest.sequence + (newest.revision != mine.revision)
     stamp = replace(mine, sequence=max(mine.sequence, after))
@@ -123,10 +124,11 @@ def _held(inventory: Inventory, mine: Stamp) -> Refusal:
     # Begun by itself, it is finished by itself; a run without --rollback would only take it over.
     begun = inventory.claim is not None and inventory.claim.automatic
     unfinished = "finish its rollback with --rollback on-failure, " if begun else ""
+    environment = shlex.quote(inventory.owner.environment)
     what = "it" if mine.revision == held else f"{mine.revision[:7]} belongs to it, or may, and"
     return Refusal(
         rule="held",
         message=f"{held[:7]} was rolled back: {what} is not deployed again by itself",
         cure=f"{unfinished}deploy a newer commit that repairs it, or lift the hold: "
-        f"pipeline-gitops deploy --release --environment {inventory.owner.environment}",
+        f"pipeline-gitops deploy --release --environment {environment}",
     )

@@ -101,11 +101,17 @@ class Waits:
         self._proven |= {view.id for view in rollout.objects if view.health is Health.CURRENT}
         return rollout.objects
 
-    def until_gone(self, ids: frozenset[ObjectId]) -> frozenset[ObjectId]:
+    def until_gone(self, ids: frozenset[ObjectId]) -> tuple[HealthView, ...]:
         """What of *ids* is still there at the deadline."""
         if self._runtime is None or not ids:
-            return frozenset()
-        return rollouts.until_gone(self._runtime, ids, clock=self._clock, deadline=self._deadline)
+            return ()
+        return rollouts.until_gone(
+            self._runtime,
+            ids,
+            clock=self._clock,
+            deadline=self._deadline,
+            journal=self._journal,
+        )
 
     def live(self, ids: frozenset[ObjectId]) -> Mapping[ObjectId, Body]:
         """What of *ids* is there now."""

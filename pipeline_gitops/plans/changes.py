@@ -43,6 +43,7 @@ class Sight:
     predicted: str = ""  # why the target could not preview it; "" = it did
     owners: tuple[FieldOwner, ...] = ()
     adopts: bool = False  # a live object that no inventory listed
+    retired: frozenset[str] = frozenset()  # field managers whose fields become ours with the write
     notes: tuple[str, ...] = ()  # what else people should know of it, one sentence each
     refusal: Refusal | None = None  # the target would not take it
 

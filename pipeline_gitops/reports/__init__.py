@@ -8,7 +8,7 @@ from pipeline_gitops.reports.jsons import SCHEMA, from_json, to_json
 from pipeline_gitops.reports.markdown import markdown, summary
 from pipeline_gitops.reports.plain import manifests, sentence, table
 from pipeline_gitops.reports.shown import Shown
-from pipeline_gitops.reports.terminal import terminal
+from pipeline_gitops.reports.terminal import WIDTH, terminal
 from pipeline_gitops.reports.undelivered import undelivered
 
 
@@ -42,6 +42,7 @@ KINDS: Mapping[str, Callable[[Sealed], Shown]] = {
 __all__ = [
     "KINDS",
     "SCHEMA",
+    "WIDTH",
     "Shown",
     "from_json",
     "manifests",

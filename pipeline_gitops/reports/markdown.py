@@ -4,6 +4,7 @@ Counts and dangers are never folded; diffs, logs and warnings are. Everything th
 manifests, clusters or programs stands in code or is escaped (`fences`); no HTML is made of data.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -329,7 +330,7 @@ def _deployed(result: Result, report: Report) -> str:
     said = " · ".join(filter(None, facts))
     if not result.previous:
         return said
-    back = code(f"pipeline-gitops rollback --environment {result.environment}")
+    back = code(f"pipeline-gitops rollback --environment {shlex.quote(result.environment)}")
     return f"{said}\\\n**Back** to {code(result.previous[:7])}: {back}"
 
 

@@ -290,7 +290,7 @@ def _shrink(
 
 
 def _pointer(section: Section) -> Section:
-    name = quote(section.key, safe="/ ")
+    name = fences.cell(fences.short(section.key, tops.NAME))
     said = f"**{name}**: left out, this note is full. See the report of its own job."
     state = section.state
     line = states.text(replace(state, changes=()), _POINTER_STATE) if state else ""

@@ -1,5 +1,6 @@
 """What every format says of the way back after a failed deploy. The failure itself comes first."""
 
+import shlex
 from collections.abc import Iterator
 
 from pipeline_gitops.errors import Verdict
@@ -71,12 +72,10 @@ def next_step(result: Result) -> str:
     fault, refusals = rollback.result.fault, rollback.result.refusals
     cures = [fault.cure] if fault else []
     cures += [refusal.cure for refusal in refusals]
-    command = (
-        f"pipeline-gitops rollback --environment {result.environment} "
-        f"--to {rollback.revision[:7]} --now"
-    )
+    name = shlex.quote(result.environment)
+    command = f"pipeline-gitops rollback --environment {name} --to {rollback.revision[:7]} --now"
     if rollback.result.verdict is Verdict.UNHEALTHY:
-        status = f"pipeline-gitops status --environment {result.environment}"
+        status = f"pipeline-gitops status --environment {name}"
         return f"push a fix, or go back further, to what `{status}` lists as deployed before"
     cure = next(filter(str.strip, cures), "")
     return f"{cure}; then go back by hand: {command}" if cure else f"go back by hand: {command}"

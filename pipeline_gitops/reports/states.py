@@ -29,7 +29,8 @@ _NAME = 253  # of a name; of an address
 _MOST_CHANGES = 20_000
 _COUNTED = (*Action, "unchanged")
 _HIGHEST = 10**9
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
+_TIME = re.compile(r"(?a)(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
+_AT = re.compile(r"(?a)(\d{4}-\d\d-\d\d \d\d:\d\d)?")
 _DIGEST = re.compile(r"[A-Za-z0-9+/=_:.]{1,64}")
 # Whatever Markdown, a forge, or the end of a comment could be made of.
 _SPECIAL = re.compile(r"[-<>&@#!%$~`|*]")
@@ -236,7 +237,7 @@ def _read(node: dict[str, _Node]) -> EnvironmentState:
         head=_string(node, "head", 64),
         run_url=_string(node, "run", _NAME),
         files_url=_string(node, "files", _NAME),
-        at=_string(node, "at", 16),
+        at=_moment(_string(node, "at", 16)),
         engine=_string(node, "engine", 64),
         version=_string(node, "version", 32),
         verdict=Verdict(_string(node, "verdict", 32)),
@@ -267,6 +268,12 @@ def _checked(value: _Node, most: int) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise ValueError("not a text of that length")
     return clean(one_line(value))
+
+
+def _moment(text: str) -> str:
+    if not _AT.fullmatch(text):
+        raise ValueError("not a time")
+    return text
 
 
 def _number(value: _Node) -> int:

@@ -1,4 +1,7 @@
-"""The report for a person at a terminal: verdict first, then what it rests on, then what to do."""
+"""The report for a person at a terminal: verdict first, then what it rests on, then what to do.
+
+Who has the end of it in sight, below a long diff, finds the verdict there again.
+"""
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +27,7 @@ from pipeline_gitops.views import (
 )
 
 WIDTH = 100
+_SCREEN = 24  # lines; what is longer has scrolled its first line away
 _LOG_LINES = 20  # of a failed object; the last ones say why
 
 
@@ -72,6 +76,8 @@ def terminal(report: Sealed, *, width: int = WIDTH, colour: bool) -> Shown:
         [*page.notices(report.notices)],
         [*page.closing(report)],
     ]
+    if sum(map(len, blocks)) > _SCREEN:
+        blocks[-1].insert(0, page.headline(report))
     return Shown("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
 
 
@@ -100,12 +106,14 @@ class _Page:
         results = words.worst_first(report.results)
         if not any(result.plans for result in results):
             return []
-        header = ("", "environment", *_COUNTED, "unchanged", "compared with")
+        header = ("", "environment", *_COUNTED, "compared with")
         rows = [
             (_SIGNS[words.tone(result)], one_line(result.environment), *_counts(result))
             for result in results
         ]
-        lines = aligned([header, *rows])
+        columns = list(zip(header, *rows, strict=True))
+        filled = [one for one in columns if one[0] not in _COUNTED or {*one[1:]} - {"0", "-"}]
+        lines = aligned([*zip(*filled, strict=True)])
         painted = [
             self._paint(line[:1], _COLOURS[words.tone(result)]) + line[1:]
             for line, result in zip(lines[1:], results, strict=True)
@@ -144,15 +152,13 @@ class _Page:
             *([*self._card(card)] for card in result.cards),
             *(self._rollback(result.rollback) if result.rollback else ()),
             [*self._overview(words.changes(result))],
-            *([*self._change(change)] for change in words.changes(result)),
+            *([*self._change(change)] for change in _spread_out(words.changes(result))),
             [*self._other_plans(result)],
             [*self.notices(result.notices)],
         ]
         filled = [block for block in blocks if block]
         if filled or len(report.results) == 1:
-            title = self._paint(one_line(result.environment), Colour.BOLD)
-            engine = f" · {one_line(result.engine)}" if result.engine else ""
-            yield [f"{title}: {one_line(words.phrase(result))}{self._paint(engine, Colour.DIM)}"]
+            yield [self._title(result, is_only=len(report.results) == 1)]
         yield from filled
 
     def notices(self, notices: Iterable[str]) -> Iterator[str]:
@@ -162,9 +168,16 @@ class _Page:
     def closing(self, report: Report) -> Iterator[str]:
         if report.fault:
             yield from self._hung(self._paint("✗", Colour.RED), 1, report.fault.message)
-        yield from self._hung(self._paint("Next", Colour.BOLD), 4, words.next_step(report))
+        yield from self._hung(self._paint("Next:", Colour.BOLD), 5, words.next_step(report))
 
     # -- parts of an environment -----------------------------------------------------------------
+
+    def _title(self, result: Result, *, is_only: bool) -> str:
+        """Of the only environment the headline has said already what came of it."""
+        title = self._paint(one_line(result.environment), Colour.BOLD)
+        engine = f" · {one_line(result.engine)}" if result.engine else ""
+        phrase = "" if is_only else f": {one_line(words.phrase(result))}"
+        return f"{title}{phrase}{self._paint(engine, Colour.DIM)}"
 
     def _fault(self, result: Result) -> Iterator[str]:
         if result.fault:
@@ -173,7 +186,7 @@ class _Page:
 
     def _refusal(self, refusal: Refusal) -> Iterator[str]:
         lead = f"  {self._paint('✗', Colour.RED)} refused:"
-        yield from self._hung(lead, 12, refusal.message, indent=4)
+        yield from self._hung(lead, 12, f"{refusal.message} ({refusal.rule})", indent=4)
         if refusal.conflicts:
             rows = [conflicts.HEADER, *map(conflicts.row, refusal.conflicts)]
             flat = [[one_line(cell) for cell in row] for row in rows]
@@ -231,6 +244,14 @@ class _Page:
             gap = " " * (_VERB_WIDTH - len(words.VERBS[change.action]))
             note = self._paint(f"  {one_line(change.note)}", Colour.DIM) if change.note else ""
             yield f"  {verb}{gap} {one_line(str(change.id))}{note}"
+        shown = sum(1 for _ in _spread_out(changes))
+        if shown < len(changes):
+            unshown = words.counted(len(changes) - shown, "new object")
+            yield from self._hung(
+                f"  {self._paint('·', Colour.DIM)}",
+                3,
+                f"{unshown} by name only: render, or --report html=FILE, has their manifests",
+            )
 
     def _change(self, change: ChangeView) -> Iterator[str]:
         colour = _LOUD.get(change.action, Colour.CYAN)
@@ -271,7 +292,7 @@ class _Page:
 _SEEN_AT_ONCE = 3
 _VERB_WIDTH = max(map(len, words.VERBS.values()))
 
-_COUNTED = ("create", "change", "replace", "delete", "refused")
+_COUNTED = ("create", "change", "replace", "delete", "refused", "unchanged")
 
 
 def _counts(result: Result) -> tuple[str, ...]:
@@ -281,6 +302,18 @@ def _counts(result: Result) -> tuple[str, ...]:
         return ("-", "-", "-", "-", refused, "-", "nothing")
     counted = (str(plan.count(action)) for action in Action)
     return (*counted, refused, str(plan.unchanged), one_line(plan.compared))
+
+
+def _spread_out(changes: Sequence[ChangeView]) -> Iterator[ChangeView]:
+    """The changes that are shown whole: of many new objects the overview has the names.
+
+    Nothing is behind a new object that its manifest in Git does not say, and a first deploy of
+    forty would be a thousand lines.
+    """
+    created = sum(change.action is Action.CREATE for change in changes)
+    for change in changes:
+        if change.action is not Action.CREATE or created <= _SEEN_AT_ONCE:
+            yield change
 
 
 def _where(place: Place) -> str:

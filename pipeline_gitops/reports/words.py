@@ -4,6 +4,7 @@ A target that cannot observe is never said to run: where a result has no rollout
 *written*.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -321,7 +322,7 @@ def heading(briefs: Sequence[Brief]) -> str:
 def _bad_headline(bad: Sequence[Brief], rest: Sequence[Brief]) -> str:
     said = [f"{one.environment}: {one.outcome}" for one in bad[:2]]
     if len(bad) > len(said):
-        said.append(f"{len(bad) - len(said)} more environments failed")
+        said.append(f"{counted(len(bad) - len(said), 'more environment')} failed")
     if len(rest) == 1:
         said.append(f"{rest[0].environment} is fine")
     elif rest:
@@ -337,13 +338,16 @@ def _kinds_of_good(briefs: Sequence[Brief]) -> str:
 
 
 def concerns(report: Report) -> tuple[Concern, ...]:
-    """What hurts or would hurt, worst environment first, each once for all that share it."""
+    """What hurts or would hurt, worst environment first, each once for all that share it.
+
+    Of one environment the cause comes first: who reads a red answer asks why.
+    """
     found: dict[Concern, list[str]] = {}
     if report.fault:
         found[Concern(label="Cause", text=report.fault.message)] = []
     for result in worst_first(report.results):
         causes = _causes(result) if tone(result) is Tone.BAD else ()
-        for concern in (*_dangers(result), *causes):
+        for concern in (*causes, *_dangers(result)):
             found.setdefault(concern, []).append(result.environment)
     return tuple(
         replace(concern, environments=tuple(environments))
@@ -405,7 +409,10 @@ def reassurances(said: Sequence[tuple[str, str]]) -> str:
         return said[0][1]
     lines = [f"{environment}: {text}" for environment, text in said[:_MOST_NAMED] if text]
     more = len(said) - _MOST_NAMED
-    return " ".join([*lines, f"{more} more environments are in the table."] if more > 0 else lines)
+    if more > 0:
+        be = "is" if more == 1 else "are"
+        lines.append(f"{counted(more, 'more environment')} {be} in the table.")
+    return " ".join(lines)
 
 
 def reassured(result: Result) -> str:
@@ -454,7 +461,7 @@ def next_step(report: Report) -> str:
 
 def _cure(result: Result) -> str:
     if result.verdict is Verdict.UNHEALTHY and _is_void(result):
-        return f"deploy it: pipeline-gitops deploy --environment {result.environment}"
+        return f"deploy it: pipeline-gitops deploy --environment {shlex.quote(result.environment)}"
     cures = [recoveries.next_step(result), result.fault.cure if result.fault else ""]
     cures += [card.cure for card in result.cards]
     cures += [refusal.cure for refusal in result.refusals]

@@ -1,6 +1,9 @@
 """The commands as people and pipelines use them."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from tests.cli.conftest import Repository, Said
 from tests.cli.manifests import SECRET, config_map, kustomized, plain
 
 Call = Callable[..., Said]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_environments_are_found_without_a_configuration(repository: Repository, call: Call) -> None:
@@ -157,6 +161,112 @@ def test_config_show_tells_the_whole_policy(repository: Repository, call: Call) 
     assert rows["prod.policy.adoptFrom"] == "helm flag --adopt-from"
     assert rows["prod.policy.fieldOwners"].startswith("take * of old .pipeline-gitops.yaml:10")
     assert rows["prod.policy.objectTimeout"] == "the whole timeout default"
+
+
+def test_config_show_leaves_no_setting_out(repository: Repository, call: Call) -> None:
+    """Whoever asks what is in force is not to read the code for the rest."""
+    repository.commit(plain())
+    schema = json.loads((ROOT / "schemas/config.schema.json").read_text())
+
+    said = call("config", "show")
+
+    shown = [line.split()[0] for line in said.out.splitlines()[1:]]
+    environment, policy = (schema["$defs"][one]["properties"] for one in ("environment", "policy"))
+    wanted = [f"prod.{key}" for key in environment if key != "policy"]
+    wanted += [f"prod.policy.{key}" for key in policy]
+    assert [
+        key for key in wanted if not any(f"{one}.".startswith(f"{key}.") for one in shown)
+    ] == []
+
+
+@pytest.mark.parametrize("flag", ["rollback", "binding"])
+def test_config_show_tells_what_the_environment_of_the_job_sets(
+    flag: str, repository: Repository, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every command does that deploys."""
+    repository.commit(plain())
+    monkeypatch.setenv(f"PIPELINE_GITOPS_{flag.upper()}", "off")
+
+    said = call("config", "show", "--origin")
+
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines()}
+    assert rows[f"prod.policy.{flag}"] == ["off", "environment", f"PIPELINE_GITOPS_{flag.upper()}"]
+
+
+@pytest.mark.parametrize("command", ["environments", "init"])
+def test_manifests_that_no_environment_renders_are_named(
+    command: str, repository: Repository, call: Call
+) -> None:
+    """Kustomizations found, the plain folders beside them would be missed without a word."""
+    files = {"tools/cron.yaml": config_map(), "docs/a.yaml": "hello: world\n"}
+    taken = {
+        "deploy/base/kustomization.yaml": "resources: [settings.yaml, ../../shared/a.yaml]\n",
+        "shared/a.yaml": config_map("shared"),
+    }
+    repository.commit(kustomized() | files | taken)
+
+    said = call(command)
+
+    assert "manifests that none of them renders: tools\n" in said.err
+
+
+def test_init_says_what_comes_next(repository: Repository, call: Call) -> None:
+    """The file is not finished: no environment has a target yet."""
+    repository.commit(kustomized())
+
+    said = call("init")
+
+    assert "give each a target" in said.err
+
+
+def test_permissions_of_an_environment_without_a_target(repository: Repository, call: Call) -> None:
+    """What is missing is named, and how to go on."""
+    repository.commit(kustomized())
+
+    said = call("permissions", "--environment", "prod")
+
+    assert said.code == 2
+    assert "environment prod has no target" in said.err
+    assert "--target cluster" in said.err
+
+
+@pytest.mark.parametrize(
+    ("begun", "offered"),
+    [("pr", ["prod"]), ("", ["prod", "staging"]), ("prod,s", ["prod,staging"]), ("x", [])],
+)
+def test_a_shell_completes_environments(
+    begun: str, offered: list[str], repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a list with commas."""
+    repository.commit(kustomized())
+
+    assert completed(f"pipeline-gitops deploy --environment {begun}", monkeypatch) == offered
+
+
+def test_a_shell_is_told_nothing_where_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside of a repository no traceback runs through the prompt."""
+    monkeypatch.chdir(tmp_path)
+
+    assert completed("pipeline-gitops deploy --environment ", monkeypatch) == []
+
+
+def completed(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the shell offers for the last word of a line."""
+    words = line.split(" ")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    monkeypatch.setenv("_PIPELINE_GITOPS_COMPLETE", "bash_complete")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline_gitops"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return [word.removeprefix("plain,") for word in done.stdout.split()]
 
 
 def test_a_tool_that_nobody_knows(repository: Repository, call: Call) -> None:

@@ -1,5 +1,7 @@
 """The documentation's commands are run, on the example that they speak of."""
 
+import ast
+import configparser
 import json
 import re
 import shlex
@@ -15,6 +17,7 @@ import pytest
 import yaml
 
 from pipeline_gitops import reports
+from pipeline_gitops.errors import Verdict
 from tests.cli.conftest import Repository, Said
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +156,65 @@ def test_the_help_of_every_command_has_examples_and_exit_codes(call: Callable[..
         assert said.code == 0
         assert "Examples:" in said.out, name
         assert "Exit codes:" in said.out, name
+
+
+@pytest.mark.parametrize("command", ["status", "watch"])
+def test_a_command_has_no_option_that_does_nothing(command: str, call: Callable[..., Said]) -> None:
+    """What renders nothing has no version to validate against, and takes nothing over."""
+    said = call(command, "--help").out
+
+    assert [one for one in ("--kubernetes", "--adopt-from", "--thorough") if one in said] == []
+
+
+def refusals() -> set[str]:
+    """The names of all refusals that the program may say."""
+    return {
+        keyword.value.value
+        for path in (ROOT / "pipeline_gitops").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Refusal"
+        for keyword in call.keywords
+        if keyword.arg == "rule" and isinstance(keyword.value, ast.Constant)
+    }
+
+
+def test_every_refusal_and_exit_code_is_explained() -> None:
+    """Whoever looks a name up that he met in a log finds it, and no name that he cannot meet."""
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    by_code, _, rest = page.partition("## By the name of a refusal")
+    names = {
+        name
+        for line in rest.partition("\n## ")[0].splitlines()
+        for name in re.findall(r"`([a-z-]+)`", line.split(" | ")[0])
+    }
+    codes = {
+        int(code)
+        for line in re.findall(r"^\| ([0-9, ]+) \|", by_code, re.M)
+        for code in line.split(",")
+    }
+
+    assert names == refusals()
+    assert codes == {verdict.exit_code for verdict in Verdict} - {0}
+
+
+def test_every_message_that_is_explained_is_one_of_ours() -> None:
+    """Words in a log are looked up by search: they have to be the very words."""
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    code = " ".join(path.read_text() for path in (ROOT / "pipeline_gitops").rglob("*.py"))
+    quoted = re.findall(r"^\| \*([^*…]+?) ?…?\*", page, re.MULTILINE)
+
+    assert len(quoted) >= 6
+    assert [words for words in quoted if words.removesuffix(" note") not in code] == []
+
+
+def test_the_picture_of_the_layers_is_that_of_the_linter() -> None:
+    """Top to bottom, none left out."""
+    page = (ROOT / "docs/architecture.md").read_text().partition("## Who may use whom?")[2]
+    drawn = re.findall(r"^ {0,2}([a-z]+) ", page.split("```")[1], re.MULTILINE)
+    contract = configparser.ConfigParser()
+    contract.read(ROOT / ".importlinter")
+
+    assert drawn == re.findall(r"[a-z]+", contract["importlinter:contract:layers"]["layers"])
 
 
 def test_every_kind_of_report_is_explained(call: Callable[..., Said]) -> None:

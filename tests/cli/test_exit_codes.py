@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,11 +191,9 @@ def test_130_and_143_interrupted(
     ) as running:
         assert running.stdout is not None
         assert "claiming" in running.stdout.readline()
-        started = time.monotonic()
 
         running.send_signal(number)
-        running.stdout.read()
+        running.communicate(timeout=60)
 
-    assert code == running.wait()
-    assert time.monotonic() - started < 5
+    assert code == running.returncode
     assert (repository.root / "report.json").exists()

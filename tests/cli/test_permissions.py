@@ -4,11 +4,14 @@ import copy
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from urllib3 import HTTPConnectionPool
 
 from tests.cli.conftest import Repository, Said
 from tests.cli.manifests import DEPLOYMENT, config_map, plain
@@ -16,12 +19,16 @@ from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane
 
 Call = Callable[..., Said]
+Grant = tuple[str, str, str]
 
 ROOT = Path(__file__).resolve().parents[2]
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 RUNNING = DEPLOYMENT.replace("      annotations: {pipeline-gitops.test/fate: FATE}\n", "")
 ENVIRONMENT = ("--environment", "prod")
+HOOK = config_map("last").replace(
+    "  name", "  annotations: {pipeline-gitops.dev/hook: after}\n  name"
+)
 PATIENCE_S = 20.0
 # What the command goes on without; a red answer then has fewer reasons.
 OPTIONAL = {
@@ -106,8 +113,8 @@ ARGUMENTS = {
 
 
 def prepare(repository: Repository, call: Call, command: str) -> None:
-    """Something to do for the command: something to create, to change and to delete."""
-    repository.commit({"deploy/old.yaml": config_map("old")})
+    """Something to do for the command: of each kind something to create, change and delete."""
+    repository.commit({"deploy/kept.yaml": both("kept"), "deploy/old.yaml": both("old")})
     assert call("deploy").code == 0
     if command in ("diff", "deploy"):
         repository.git("rm", "--quiet", "deploy/old.yaml")
@@ -115,10 +122,72 @@ def prepare(repository: Repository, call: Call, command: str) -> None:
         repository.commit(
             {
                 "deploy/settings.yaml": config_map(greeting="changed"),
-                "deploy/new.yaml": config_map("new"),
+                "deploy/new.yaml": both("new"),
                 "deploy/api.yaml": changed,
             }
         )
+
+
+def both(name: str) -> str:
+    """A ConfigMap and a Deployment."""
+    return f"{config_map(name)}---\n{RUNNING.replace(': api', f': {name}')}"
+
+
+def cut_short(repository: Repository, call: Call) -> None:
+    """A deploy whose last hook still has to run: whoever comes next fences it off."""
+    failing = DEPLOYMENT.replace("FATE", "image-not-found")
+    repository.commit({"deploy/api.yaml": failing, "deploy/hook.yaml": HOOK})
+    assert call("deploy", "--timeout", "1s").code == 7
+
+
+@dataclass
+class Requests:
+    """What a server allowed, as its authorizer calls it: group, resource and verb."""
+
+    made: set[Grant] = field(default_factory=set)
+
+    def note(self, method: str, url: str, status: int) -> None:
+        path, _, query = url.partition("?")
+        parts = path.strip("/").split("/")
+        group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
+        if rest[:1] == ["namespaces"] and len(rest) > 2:
+            rest = rest[2:]
+        if not rest:  # what is served where
+            return
+        resource = "/".join([rest[0], *rest[2:]])
+        reads = "watch" if "watch=true" in query else "get" if len(rest) > 1 else "list"
+        verbs = {"GET": [reads], "DELETE": ["delete"], "POST": ["create"], "PATCH": ["patch"]}
+        created = ["create"] if (method, status) == ("PATCH", 201) else []
+        self.made |= {(group, resource, verb) for verb in [*verbs[method], *created]}
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """What servers allow this process from now on."""
+    noted, send = Requests(), HTTPConnectionPool.urlopen
+
+    def urlopen(pool: Any, method: str, url: str, *given: Any, **named: Any) -> Any:
+        answer = send(pool, method, url, *given, **named)
+        if url.startswith(("/api/", "/apis/")) and answer.status != 403:
+            noted.note(method, url, answer.status)
+        return answer
+
+    monkeypatch.setattr(HTTPConnectionPool, "urlopen", urlopen)
+    return noted
+
+
+def granted(rules: list[Any]) -> set[Grant]:
+    """What rules give, but for what the command goes on without."""
+    given = {
+        (group, resource, verb)
+        for rule in rules
+        for group, resource, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+    return needed(given)
+
+
+def needed(grants: set[Grant]) -> set[Grant]:
+    return {grant for grant in grants if grant[1] not in OPTIONAL}
 
 
 @pytest.mark.parametrize("command", ["diff", "deploy", "status", "watch", "destroy"])
@@ -129,18 +198,24 @@ def test_an_account_with_the_printed_role_may_run_the_command_and_with_less_it_m
     call: Call,
     account: Account,
     command: str,
+    requests: Requests,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each rule is needed, but for those that only explain; all of them are enough."""
+    """Each rule is needed, but for those that only explain; all of them are enough.
+
+    And each verb is one that the command asks for.
+    """
     prepare(repository, call, command)
+    if command == "destroy":
+        cut_short(repository, call)
     (role,) = printed(call, command)
-    needed = [rule for rule in role["rules"] if not set(rule["resources"]) <= OPTIONAL]
+    rules = [rule for rule in role["rules"] if not set(rule["resources"]) <= OPTIONAL]
     monkeypatch.setenv("KUBECONFIG", str(account.kubeconfig))
+    requests.made.clear()
 
     lacking = {}
-    for index, _ in enumerate(needed):
-        left = [rule for rule in role["rules"] if rule is not needed[index]]
-        account.may(left)
+    for index, rule in enumerate(rules):
+        account.may([one for one in role["rules"] if one is not rule])
         lacking[index] = call(command, *ENVIRONMENT, *ARGUMENTS[command])
     account.may(role["rules"])
     done = call(command, *ENVIRONMENT, *ARGUMENTS[command])
@@ -148,6 +223,7 @@ def test_an_account_with_the_printed_role_may_run_the_command_and_with_less_it_m
     assert role["metadata"]["namespace"] == cluster
     assert {said.code for said in lacking.values()} == {5}, [s.text for s in lacking.values()]
     assert done.code == 0, done.text
+    assert needed(requests.made) == granted(role["rules"])
 
 
 def test_an_account_with_the_role_of_a_rollback_may_go_back_and_with_less_it_may_not(
@@ -156,19 +232,21 @@ def test_an_account_with_the_role_of_a_rollback_may_go_back_and_with_less_it_may
     control_plane: ControlPlane,
     call: Call,
     account: Account,
+    requests: Requests,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the older commit had, what it had otherwise, and what it did not have."""
-    older = repository.commit({"deploy/old.yaml": config_map("old")})
+    older = repository.commit({"deploy/kept.yaml": both("kept"), "deploy/old.yaml": both("old")})
     prepare(repository, call, "deploy")
     assert call("deploy").code == 0
     (role,) = printed(call, "rollback")
-    needed = [rule for rule in role["rules"] if not set(rule["resources"]) <= OPTIONAL]
+    rules = [rule for rule in role["rules"] if not set(rule["resources"]) <= OPTIONAL]
     monkeypatch.setenv("KUBECONFIG", str(account.kubeconfig))
     arguments = ("--to", older, "--now", "--timeout", "20s")
+    requests.made.clear()
 
     lacking = []
-    for rule in needed:
+    for rule in rules:
         account.may([one for one in role["rules"] if one is not rule])
         lacking.append(call("rollback", *ENVIRONMENT, *arguments).code)
     account.may(role["rules"])
@@ -178,6 +256,7 @@ def test_an_account_with_the_role_of_a_rollback_may_go_back_and_with_less_it_may
     assert set(lacking) == {5}
     assert done.code == 0, done.text
     assert {"old", "new"} & {item["metadata"]["name"] for item in names} == {"old"}
+    assert needed(requests.made) == granted(role["rules"])
 
 
 def test_an_account_with_the_role_of_a_deploy_may_go_back_where_it_does_not_run(

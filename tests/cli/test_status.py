@@ -1,7 +1,6 @@
 """`status`: how what was deployed is doing now."""
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +8,9 @@ import pytest
 from tests.cli.conftest import Repository, Said
 from tests.cli.manifests import DEPLOYMENT, SECRET, config_map, plain
 from tests.cluster.controlplane import ControlPlane
+from tests.contract.clusters import until
 
+MERGE = "application/merge-patch+json"
 Call = Callable[..., Said]
 
 RUNNING = DEPLOYMENT.replace("      annotations: {pipeline-gitops.test/fate: FATE}\n", "")
@@ -119,7 +120,7 @@ apiVersion: batch/v1
 kind: Job
 metadata: {name: once}
 spec:
-  ttlSecondsAfterFinished: 1
+  ttlSecondsAfterFinished: 600
   template:
     spec:
       restartPolicy: Never
@@ -134,10 +135,9 @@ def test_0_a_job_that_was_done_and_deleted_is_not_missed(
     repository.commit({"deploy/job.yaml": JOB})
     assert call("deploy").code == 0
     path = f"/apis/batch/v1/namespaces/{cluster}/jobs"
-    deadline = time.monotonic() + 20
-    while control_plane.admin.get(path)["items"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    over = {"spec": {"ttlSecondsAfterFinished": 0}}
+    control_plane.admin.send("PATCH", f"{path}/once", over, content_type=MERGE)
+    until(lambda: not control_plane.admin.get(path)["items"], "the Job to be deleted")
 
     said, again = call("status"), call("deploy")
 

@@ -217,8 +217,9 @@ def test_what_a_cluster_says_does_not_act_on_the_terminal(
         {"status": {"containerStatuses": [{**status, "state": waiting}]}},
         content_type=MERGE,
     )
-    with Terminal("watch", "--timeout", "12s", folder=repository.root) as terminal:
+    with Terminal("watch", "--until", "forever", folder=repository.root) as terminal:
         terminal.until(lambda lines: shows_table(lines) and "owned" in "".join(rows(lines)))
+        terminal.signal()
         terminal.ended()
 
     said = terminal.raw.decode()

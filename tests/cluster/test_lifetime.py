@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.controlplane import START_TRIES, ControlPlane
+from tests.cluster.controlplane import START_S, START_TRIES, ControlPlane
 from tests.parts.errors import PartError
 from tests.parts.processes import PortLostError, tied
 
 ROOT = Path(__file__).resolve().parents[2]
+ENDS_S = 30.0  # of a busy machine: they are killed at once
 LISTENING = "0A"  # the state's name in /proc/net/tcp
 
 START_AND_WAIT = """
@@ -91,7 +92,7 @@ def test_listens_on_loopback_only(control_plane: ControlPlane) -> None:
 
 @linux_only
 def test_nothing_outlives_a_killed_run() -> None:
-    """All programs end within 5 s of a kill -9 of the run that started them."""
+    """All programs end soon after a kill -9 of the run that started them."""
     with subprocess.Popen(
         [sys.executable, "-c", START_AND_WAIT], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as run:
@@ -102,7 +103,7 @@ def test_nothing_outlives_a_killed_run() -> None:
 
         run.kill()
 
-        assert wait_until(lambda: not any(map(lives, pids.values())), 5), pids
+        assert wait_until(lambda: not any(map(lives, pids.values())), ENDS_S), pids
     shutil.rmtree(folder)
 
 
@@ -112,12 +113,12 @@ def test_play_cluster_ends_in_order(tmp_path: Path, end: signal.Signals) -> None
     ready = tmp_path / "ready"
     command = [sys.executable, "tests/cluster/__main__.py", "--ready-file", str(ready)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as play:
-        assert wait_until(ready.exists, 60)
+        assert wait_until(ready.exists, START_S)
         kubeconfig = Path(ready.read_text().strip())
         assert json.loads(kubeconfig.read_text())["current-context"] == "test"
 
         play.send_signal(end)
-        output, _ = play.communicate(timeout=30)
+        output, _ = play.communicate(timeout=START_S)
 
     assert play.returncode == 0
     assert output == f"export KUBECONFIG={kubeconfig}\n"

@@ -1,6 +1,7 @@
 """A cluster to deploy to, as people see it, whether it is fake or real; and whole deploys."""
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from tests.fakes.apiserver import ADMIN, VIEWER, FakeApiServer
 OWNER = Owner(repository="acme/shop", environment="staging")
 OTHER = Owner(repository="acme/shop", environment="prod")
 STAMP = Stamp(revision="a" * 40, sequence=1, run_url="https://ci.example.com/runs/1")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # nobody waits so long, unless something is wrong
 
 PREFIXES = {
     "ConfigMap": "api/v1/namespaces/{}/configmaps",
@@ -73,7 +74,7 @@ class Cluster:
         cluster = {"server": url or self.url}
         if self.ca_file:
             cluster["certificate-authority"] = self.ca_file
-        path = self.folder / f"kubeconfig-{time.monotonic_ns()}"
+        path = self.folder / f"kubeconfig-{secrets.token_hex(8)}"
         content = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -94,6 +95,7 @@ class Cluster:
         clock: ports.Clock | None = None,
         policy: Policy | None = None,
         thorough: bool = False,
+        say: Callable[[str], None] = print,
         **spec: str,
     ) -> ClusterTarget:
         """The environment's target, as a job connects to it."""
@@ -107,6 +109,7 @@ class Cluster:
             clock=clock,
             deadline=clock.elapsed() + 60,
             thorough=thorough,
+            say=say,
         )
 
     def send(

@@ -5,7 +5,6 @@ On the real control plane; after every step the receipts are held to a forced dr
 
 import copy
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -313,20 +312,18 @@ class Histories(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(SCALED))
     def status(self, kind: str) -> None:
         """A controller says how it goes."""
-        body = {"status": {"observedGeneration": int(time.time()) % 1000}}
+        body = {"status": {"observedGeneration": 1 + secrets.randbelow(1000)}}
         self.send(kind, "PATCH", body, MERGE, "kube-controller-manager", sub="/status")
 
     @rule(kind=kinds, manager=managers)
     def recreate(self, kind: str, manager: str) -> None:
         """Somebody deletes the object and makes it again as it was."""
         live = self.live(kind)
-        if live is None:
+        if live is None or live["metadata"].get("finalizers"):
             return
         path = self.world.path(kind, self.name)
         self.world.send("DELETE", path)
-        deadline = time.monotonic() + 5
-        while self.live(kind) is not None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: self.live(kind) is None, f"{kind} to be gone")
         for key in ("uid", "resourceVersion", "managedFields", "generation", "creationTimestamp"):
             live["metadata"].pop(key, None)
         live.pop("status", None)

@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.parts.processes import free_ports
-
 
 @dataclass
 class Hook:
@@ -30,8 +28,14 @@ class Hook:
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        (self.port,) = free_ports(1)
-        self._file, self.authority = _certificate(self.folder)
+        # Its port is taken from here on, though nothing listens there yet.
+        self._server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), self._handler(), bind_and_activate=False
+        )
+        self._server.daemon_threads = True
+        self._server.server_bind()
+        self.port = self._server.server_port
+        self._file, self.authority = certificate(self.folder)
 
     def configuration(self, name: str, namespace: str) -> dict[str, Any]:
         """A webhook for ConfigMaps of one namespace with the label `hooked`."""
@@ -62,11 +66,11 @@ class Hook:
 
     @contextmanager
     def up(self) -> Iterator[None]:
-        """It answers from here on."""
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
-        server.daemon_threads = True
+        """It answers from here on, once."""
+        server = self._server
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._file)
+        server.server_activate()
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -74,8 +78,11 @@ class Hook:
             yield
         finally:
             server.shutdown()
-            server.server_close()
             thread.join()
+
+    def close(self) -> None:
+        """Gives its port back."""
+        self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         hook = self
@@ -101,7 +108,7 @@ class Hook:
         return Handler
 
 
-def _certificate(folder: Path) -> tuple[Path, str]:
+def certificate(folder: Path) -> tuple[Path, str]:
     """A file with key and certificate for 127.0.0.1, and the certificate as a `caBundle`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hook")])

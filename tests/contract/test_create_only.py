@@ -5,7 +5,6 @@ one of these fails on a new version of Kubernetes, no creation of ours is safe t
 """
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from tests.contract.clusters import (
     execute,
     planned,
     service,
+    until,
     wanted,
 )
 
@@ -96,7 +96,8 @@ def canary(
         group = f"c{namespace[-8:]}.example.com"
         where, body = [group, namespace], {**body, "apiVersion": f"{group}/v1"}
         control_plane.admin.post(definitions, definition(group))
-        until_served(control_plane, f"/apis/{group}/v1/namespaces/{namespace}/widgets")
+        served = f"/apis/{group}/v1/namespaces/{namespace}/widgets"
+        until(lambda: is_served(control_plane, served), "the kind to be served")
     path = f"{root.format(*where)}/{body['metadata']['name']}"
     made = Canary(control_plane, path, body)
 
@@ -105,13 +106,6 @@ def canary(
     made.send("DELETE", "", {})
     if group:
         control_plane.admin.delete(f"{definitions}/widgets.{group}")
-
-
-def until_served(plane: ControlPlane, path: str) -> None:
-    deadline = time.monotonic() + 20
-    while not is_served(plane, path):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def is_served(plane: ControlPlane, path: str) -> bool:

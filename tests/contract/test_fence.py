@@ -42,7 +42,7 @@ from tests.fakes.world import FakeJournal, FakeRepository
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, OLD, NEW = "1" * 40, "2" * 40, "3" * 40
 HISTORY = FakeRepository((FIRST, OLD, NEW))
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 # -- runs, and where they are stopped --------------------------------------------------------------
@@ -449,27 +449,26 @@ def denied(cluster: Cluster, plane: ControlPlane) -> bool:
 
 
 def test_the_policy_denies_the_older_claim(cluster: Cluster, policy: None) -> None:
-    """Even a creation, which no resourceVersion stands against; within a second."""
+    """Even a creation, which no resourceVersion stands against, once the policy sees the claim."""
     claim, _, _, plan = claimed(cluster, OLD, X1, Z)
     with claim as older:
         run(cluster, NEW, X1, Y)
-        outcome, seconds = until_denied(cluster, older, plan)
+        outcome = until_denied(cluster, older, plan)
 
     assert "a newer deploy has claimed the inventory" in outcome.message
     assert outcome.state is State.REFUSED
-    assert seconds < 1.0
     assert ours(cluster) == {"x", "y"}
 
 
-def until_denied(cluster: Cluster, older: Any, plan: Plan) -> tuple[Outcome, float]:
-    """The refusal of the one creation in *plan*, and how long it took the server to get there."""
-    started = time.monotonic()
+def until_denied(cluster: Cluster, older: Any, plan: Plan) -> Outcome:
+    """The refusal of the one creation in *plan*: what the policy reads comes by a watch."""
+    deadline = time.monotonic() + PATIENCE_S
     while True:
+        outcome: Outcome
         (outcome,) = older._writes.apply(plan.changes)
-        seconds = time.monotonic() - started
         if outcome.state is not State.DONE:
-            return outcome, seconds
-        assert seconds < PATIENCE_S
+            return outcome
+        assert time.monotonic() < deadline
         cluster.send("DELETE", cluster.path("ConfigMap", "z"))
 
 

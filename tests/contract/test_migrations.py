@@ -286,6 +286,39 @@ def test_entry_that_came_with_noise_is_not_migrated(cluster: Cluster) -> None:
     assert cluster.get("ConfigMap", "settings")["data"] == {"a": "1", "b": "2"}
 
 
+# -- owners that were wiped ------------------------------------------------------------------------
+
+
+def wipe(cluster: Cluster, kind: str, name: str) -> None:
+    """What some tools do to an object that they restore."""
+    cluster.patch(kind, name, {"metadata": {"managedFields": [{}]}}, "restore")
+
+
+def test_wiped_owners_are_written_anew(cluster: Cluster) -> None:
+    """Else a field that leaves the manifest would stay for ever, and the plan would say nothing."""
+    deploy(cluster, config_map("settings", a="1", b="2"))
+    wipe(cluster, "ConfigMap", "settings")
+
+    (change,) = preview(cluster, config_map("settings", a="1", b="2")).changes
+    deploy(cluster, config_map("settings", a="1", b="2"))
+    again = preview(cluster, config_map("settings", a="1", b="2"))
+    deploy(cluster, config_map("settings", a="1"))
+
+    assert "metadata.managedFields" in " ".join(change.sight.notes)
+    assert again.changes == ()
+    assert cluster.get("ConfigMap", "settings")["data"] == {"a": "1"}
+
+
+def test_what_left_the_manifest_since_the_owners_were_wiped_is_no_secret(cluster: Cluster) -> None:
+    """Nobody knows whose it is, so it stays; the plan says that."""
+    deploy(cluster, config_map("settings", a="1", b="2"))
+    wipe(cluster, "ConfigMap", "settings")
+
+    (change,) = preview(cluster, config_map("settings", a="1")).changes
+
+    assert "what has left its manifest meanwhile stays" in " ".join(change.sight.notes)
+
+
 # -- killed in between -----------------------------------------------------------------------------
 
 

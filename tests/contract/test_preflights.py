@@ -1,6 +1,5 @@
 """What a dry run does not tell, on a real control plane: told before the first write."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from tests.contract.clusters import (
     rules,
     said,
     service,
+    until,
     wanted,
 )
 
@@ -62,10 +62,8 @@ def quota(cluster: Cluster, **hard: str) -> None:
     spec = {"hard": {key.replace("__", "."): value for key, value in hard.items()}}
     made = {"metadata": {"name": "limits"}, "spec": spec}
     cluster.send("POST", f"{root}?fieldManager=kubectl-create", made)
-    deadline = time.monotonic() + 20
-    while "used" not in cluster.send("GET", f"{root}/limits").get("status", {}):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    counted = f"{root}/limits"
+    until(lambda: "used" in cluster.send("GET", counted).get("status", {}), "the quota to count")
 
 
 # -- what pods cannot start without ----------------------------------------------------------------

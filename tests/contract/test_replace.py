@@ -11,9 +11,11 @@ from pipeline_gitops.config import Policy
 from pipeline_gitops.documents import at
 from pipeline_gitops.plans import State
 from pipeline_gitops.ports import Stale
+from pipeline_gitops.targets.cluster import writes
 from pipeline_gitops.targets.cluster.objects import Objects
 from pipeline_gitops.views import Action
 from tests.contract.clusters import (
+    PATIENCE_S,
     STAMP,
     Cluster,
     config_map,
@@ -25,6 +27,7 @@ from tests.contract.clusters import (
     preview,
     rules,
     said,
+    until,
     wanted,
 )
 from tests.contract.fixed_fields import (
@@ -223,12 +226,8 @@ def with_policy(cluster: Cluster, rule: str, message: str) -> None:
 
 def until_denied(cluster: Cluster, body: Any) -> plans.Plan:
     """The plan, once the policy holds: the server needs a moment."""
-    deadline = time.monotonic() + 20
-    while True:
-        plan = preview(cluster, body)
-        if plan.refusals or time.monotonic() > deadline:
-            return plan
-        time.sleep(0.05)
+    until(lambda: preview(cluster, body).refusals, "the policy to be in force")
+    return preview(cluster, body)
 
 
 @pytest.fixture
@@ -287,12 +286,11 @@ def test_successor_that_would_be_refused(cluster: Cluster) -> None:
 
 
 def until_refused_anew(cluster: Cluster, body: Any) -> plans.Plan:
-    deadline = time.monotonic() + 20
-    while True:
-        plan = preview(cluster, body)
-        if "replacement-refused" in rules(plan) or time.monotonic() > deadline:
-            return plan
-        time.sleep(0.05)
+    until(
+        lambda: "replacement-refused" in rules(preview(cluster, body)),
+        "the policy to be in force",
+    )
+    return preview(cluster, body)
 
 
 def test_port_that_cannot_be_tried(cluster: Cluster) -> None:
@@ -311,6 +309,9 @@ def test_port_that_cannot_be_tried(cluster: Cluster) -> None:
 def test_full_quota_is_unproven(cluster: Cluster) -> None:
     """A quota that the old object fills says nothing about the new one."""
     deploy(cluster, fixed("blue"))
+    # A controller puts it into every namespace, sooner or later.
+    listed = cluster.path("ConfigMap")
+    until(lambda: "kube-root-ca.crt" in str(cluster.send("GET", listed)), "kube-root-ca.crt")
     count = len(cluster.send("GET", cluster.path("ConfigMap"))["items"])
     limit_count(cluster, "configmaps", count)
 
@@ -325,10 +326,8 @@ def limit_count(cluster: Cluster, resource: str, count: int) -> None:
     root = f"api/v1/namespaces/{cluster.namespace}/resourcequotas"
     quota = {"metadata": {"name": "limits"}, "spec": {"hard": {resource: str(count)}}}
     cluster.send("POST", root, quota)
-    deadline = time.monotonic() + 20
-    while "used" not in cluster.send("GET", f"{root}/limits").get("status", {}):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    limits = f"{root}/limits"
+    until(lambda: "used" in cluster.send("GET", limits).get("status", {}), "the quota to count")
 
 
 # -- how it is done --------------------------------------------------------------------------------
@@ -347,7 +346,7 @@ def test_pods_of_a_stateful_set_stay(cluster: Cluster) -> None:
 
 def pods(cluster: Cluster, count: int, *, owner: str = "") -> list[Any]:
     """The pods, once there are so many, of that owner if it is named."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         found = cluster.send("GET", f"api/v1/namespaces/{cluster.namespace}/pods")["items"]
         owned = [
@@ -382,6 +381,24 @@ def test_finalizer_is_waited_for(cluster: Cluster) -> None:
     assert "finalizer example.com/hold holds it" in outcome.message
     assert [one.action for one in again] == [Action.CREATE]
     assert cluster.get("ConfigMap", "fixed")["data"] == {"color": "red"}
+
+
+def test_old_object_that_goes_slowly_is_no_silence(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is waited for, the log says of what, and what holds it."""
+    deploy(cluster, fixed("blue"))
+    held = {"metadata": {"finalizers": ["example.com/hold"]}}
+    cluster.patch("ConfigMap", "fixed", held, "somebody")
+    monkeypatch.setattr(writes, "HEARTBEAT_S", 0.0)
+    lines: list[str] = []
+    target = cluster.target(policy=Policy(object_timeout_s=0.5), say=lines.append)
+
+    deploy(cluster, allowed(fixed("red")), target=target)
+
+    cluster.patch("ConfigMap", "fixed", {"metadata": {"finalizers": []}}, "somebody")
+    said = f"ConfigMap {cluster.namespace}/fixed: finalizer example.com/hold holds it"
+    assert any(line.endswith(said) for line in lines), lines
 
 
 def test_old_object_must_be_the_one_that_was_seen(cluster: Cluster) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Snapshot
+from pipeline_gitops.targets.cluster import streams
+from pipeline_gitops.targets.cluster.informers import WATCH_S
 from pipeline_gitops.targets.cluster.streams import MOST_OPEN, ClusterWatch
 from tests.campaigns.proxies import Exchange, Proxy, Reply, Request
 from tests.contract.clusters import (
@@ -25,6 +27,7 @@ from tests.contract.clusters import (
     deployment,
     secret,
     service,
+    until,
 )
 
 JSON = {"Content-Type": "application/json"}
@@ -49,14 +52,16 @@ class Streams(Proxy):
         exchange.send(exchange.forward(request))
 
     def _pipe(self, request: Request, client: socket.socket) -> None:
-        self.versions.append(request.query.get("resourceVersion", ""))
+        version = request.query.get("resourceVersion", "")
         if self.refuse is not None:
+            self.versions.append(version)
             self.refused += 1
             client.sendall(self.refuse.raw())
             return
         with self._guard:
             self._open.add(client)
             self.most = max(self.most, len(self._open))
+        self.versions.append(version)  # who waits for it may cut it
         try:
             self._carry(request, client)
         finally:
@@ -80,6 +85,12 @@ class Streams(Proxy):
         return len(broken)
 
 
+@pytest.fixture(autouse=True)
+def _only_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no watch tells is not read again in time: whatever is seen, a watch has told."""
+    monkeypatch.setattr(streams, "TRUST_S", 2 * PATIENCE_S)
+
+
 @pytest.fixture
 def proxy(cluster: Cluster) -> Iterator[Streams]:
     with Streams(cluster.url, Path(cluster.ca_file)) as made:
@@ -92,12 +103,11 @@ class Seen:
 
     watch: ClusterWatch
 
-    def until(self, is_so: Callable[[Snapshot], bool]) -> float:
-        """Follows until that is so; how many seconds it took."""
-        started = time.monotonic()
+    def until(self, is_so: Callable[[Snapshot], bool]) -> None:
+        """Follows until that is so."""
+        deadline = time.monotonic() + PATIENCE_S
         while not is_so(self.watch.next(1.0)):
-            assert time.monotonic() - started < PATIENCE_S
-        return time.monotonic() - started
+            assert time.monotonic() < deadline
 
 
 @contextmanager
@@ -147,13 +157,28 @@ def test_a_stream_that_is_cut_is_resumed(cluster: Cluster, proxy: Streams) -> No
         seen.until(labelled(id, "before"))
         broken = proxy.cut()
         label(cluster, "meanwhile")
-        meanwhile = seen.until(labelled(id, "meanwhile"))
+        seen.until(labelled(id, "meanwhile"))
         until_open(proxy, 2, seen)
         label(cluster, "after")
-        after = seen.until(labelled(id, "after"))
+        seen.until(labelled(id, "after"))
 
     assert broken == 1
-    assert max(meanwhile, after) < 8.0
+
+
+def test_what_is_gone_is_shown_once_as_it_was_in_the_end(cluster: Cluster, proxy: Streams) -> None:
+    """A Job may end, and its TTL delete it, between two looks: it counts how it ended."""
+    cluster.create(deployment("web"), "somebody")
+    id = web(cluster)
+    with watching(cluster, proxy, id) as seen:
+        until_open(proxy, 1, seen)
+        label(cluster, "last")
+        cluster.send("DELETE", cluster.path("Deployment", "web"))
+        informers = seen.watch._informers
+        assert informers is not None
+        until(lambda: not any((informers.snapshot() or ([{"web": {}}], 0))[0]), "it is gone")
+
+        assert labelled(id, "last")(seen.watch.next(1.0))
+        assert seen.watch.next(1.0)[id] is None
 
 
 EXPIRED = (
@@ -181,13 +206,12 @@ def test_a_version_that_the_server_has_forgotten_is_listed_anew(
         proxy.refuse = gone
         proxy.cut()
         label(cluster, "meanwhile")
-        took = seen.until(labelled(id, "meanwhile"))
+        seen.until(labelled(id, "meanwhile"))
         proxy.refuse = None
         until_open(proxy, len(proxy.versions) + 1, seen)
         label(cluster, "after")
         seen.until(labelled(id, "after"))
 
-    assert took < 8.0
     assert 1 <= proxy.refused <= len(proxy.lists) + 1  # no second watch from there
     assert int(proxy.versions[-1]) > int(proxy.versions[0])
 
@@ -204,11 +228,11 @@ def test_a_server_that_refuses_every_watch_is_not_flooded(
         proxy.refuse = gone
         proxy.cut()
         started = time.monotonic()
-        for _ in range(4):
+        while proxy.refused < 3:
+            assert time.monotonic() - started < PATIENCE_S
             seen.watch.next(1.0)
         spent = time.monotonic() - started
 
-    assert proxy.refused >= 2
     assert max(proxy.refused, len(proxy.lists)) <= spent + 3
 
 
@@ -227,11 +251,10 @@ def test_who_may_list_and_not_watch_sees_everything(cluster: Cluster, proxy: Str
         proxy.lists.clear()
         started = time.monotonic()
         label(cluster, "changed")
-        took = seen.until(labelled(id, "changed"))
+        seen.until(labelled(id, "changed"))
         until_open(proxy, 4, seen)
         spent = time.monotonic() - started
 
-    assert took < 8.0
     assert len(proxy.lists) <= 2 * spent + 3  # no storm of lists
 
 
@@ -247,7 +270,7 @@ def test_a_watch_goes_on_from_a_bookmark(cluster: Cluster, proxy: Streams) -> No
             cluster.patch("ConfigMap", "other", change, "somebody")
         proxy.lists.clear()
         # The server ends a watch in good order after WATCH_S, with a bookmark before.
-        deadline = time.monotonic() + 50
+        deadline = time.monotonic() + WATCH_S + PATIENCE_S
         while len(proxy.versions) < 2:
             assert time.monotonic() < deadline
             seen.watch.next(1.0)

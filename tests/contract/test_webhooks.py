@@ -1,14 +1,13 @@
 """Admission webhooks that are not ready yet, and those that deny, on a real control plane."""
 
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline_gitops.cli.clocks import SystemClock
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.plans import State
 from tests.contract.clusters import (
@@ -19,18 +18,22 @@ from tests.contract.clusters import (
     planned,
     preview,
     rules,
+    until,
     wanted,
 )
 from tests.contract.hooks import Hook
 
 pytestmark = pytest.mark.cluster
 
+A_LOOK_S = 1.0  # between two tries of a write that waits for a webhook
 WEBHOOKS = "apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
 
 @pytest.fixture
-def hook(tmp_path: Path) -> Hook:
-    return Hook(tmp_path)
+def hook(tmp_path: Path) -> Iterator[Hook]:
+    made = Hook(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -52,13 +55,28 @@ def until_called(cluster: Cluster, name: str) -> None:
     """The server needs a moment until it calls a new webhook."""
     path = f"{cluster.path('ConfigMap')}?dryRun=All"
     body = {**hooked("x"), "metadata": {"name": f"try-{name}", "labels": {"hooked": "true"}}}
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def is_called() -> bool:
         try:
             cluster.send("POST", path, body)
         except AssertionError:
-            return
-        time.sleep(0.05)
+            return True
+        return False
+
+    until(is_called, "the webhook to be called")
+
+
+class Patience(SystemClock):
+    """Real time in which something happens, once, as soon as a write waits for a webhook."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: list[Callable[[], object]] = []
+
+    def sleep(self, seconds: float) -> None:
+        if seconds == A_LOOK_S and self.then:
+            self.then.pop()()
+        super().sleep(seconds)
 
 
 def test_webhook_of_the_same_set_is_waited_for(
@@ -67,20 +85,20 @@ def test_webhook_of_the_same_set_is_waited_for(
     """Objects that a webhook stands in front of are predicted, and sent again until it is up."""
     deploy(cluster, configuration)
     until_called(cluster, "a")
-    target = cluster.target()
+    clock = Patience()
+    target = cluster.target(clock=clock)
     desired = wanted(target, cluster.namespace, configuration, hooked("blue"))
     survey, plan = planned(target, desired)
 
     with ExitStack() as stack:
-        timer = threading.Timer(2.0, lambda: stack.enter_context(hook.up()))
-        timer.start()
+        clock.then.append(lambda: stack.enter_context(hook.up()))
         (outcome,) = execute(target, survey, plan)
-        timer.join()
 
     name = configuration["webhooks"][0]["name"]
     expected = f"webhook {name} is not ready, and comes with the same deploy"
     assert [change.sight.predicted for change in plan.changes] == [expected]
     assert outcome.state is State.DONE
+    assert outcome.message.endswith(f"for webhook {name}")
     assert cluster.get("ConfigMap", "settings")["data"] == {"color": "blue"}
 
 

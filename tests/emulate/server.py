@@ -16,11 +16,12 @@ import requests
 
 from tests.parts.errors import PartError, tail
 from tests.parts.packages import NodeProgram, find_node
-from tests.parts.processes import Process, free_ports
+from tests.parts.processes import PortLostError, Process, free_ports
 
 PROGRAM = NodeProgram(title="emulator of GitHub", lock=Path(__file__).resolve().parent)
 OWNER, TOKEN = "acme", "emulated-token"
-START_S = 30.0
+START_S = 90.0
+START_TRIES = 3
 POLL_S = 0.05
 # A token that is not listed may not write.
 _SEED = f"""\
@@ -39,6 +40,16 @@ class Emulator:
 
     def start(self) -> None:
         """Returns once it answers. Installs it when this was not done yet."""
+        for last in range(START_TRIES - 1, -1, -1):
+            try:
+                self._start()
+                return
+            except PortLostError:
+                self.stop()
+                if not last:
+                    raise
+
+    def _start(self) -> None:
         program = PROGRAM.folder() / "node_modules" / "emulate" / "dist" / "index.js"
         node = find_node(PROGRAM.title).program
         self._folder = Path(tempfile.mkdtemp(prefix="emulate-"))

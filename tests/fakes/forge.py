@@ -16,6 +16,7 @@ from pipeline_gitops.ports import (
     Clock,
     CommitStatus,
     Deployment,
+    Forge,
     Limits,
     MergeRequest,
     Note,
@@ -54,8 +55,6 @@ class Board:
 
 class FakeForge:
     """Implements `ports.Forge` for one login. *log* names every request by its verb."""
-
-    name = "FakeForge"
 
     def __init__(self, clock: Clock, board: Board | None = None, *, limit: int = 65_536) -> None:
         self.limits = Limits(note=limit)
@@ -121,10 +120,6 @@ class FakeForge:
         """Deletes a note."""
         self._request("drop", lambda: self.board.notes.pop(note.id, None))
 
-    def statuses(self, sha: str) -> tuple[CommitStatus, ...]:
-        """All statuses."""
-        return self._request("statuses", lambda: tuple(self.board.statuses))
-
     def status_history(self, sha: str) -> tuple[CommitStatus, ...]:
         """All statuses of the commit, newest first."""
         found = [one for one in self.board.statuses if one.sha == sha]
@@ -164,6 +159,11 @@ class FakeForge:
         if faults.pop(0):
             act()
         raise ReportFault(f"no answer to {verb}", "look again")
+
+
+def newest(forge: Forge, sha: str) -> tuple[CommitStatus, ...]:
+    """The newest status per context: what the forge shows beside a commit."""
+    return tuple({one.context: one for one in reversed(forge.status_history(sha))}.values())
 
 
 class Stage:

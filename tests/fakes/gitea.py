@@ -24,6 +24,7 @@ class FakeGitea(PullServer):
     def __init__(self) -> None:
         super().__init__()
         self.api_url = f"{self.origin}/api/v1"
+        self.largest_page = LARGEST_PAGE  # what its administrator allows
         self.pull_of: dict[str, int] = {}
         self.name = "deploy"
         self.branches: dict[str, str] = {}
@@ -145,11 +146,15 @@ class FakeGitea(PullServer):
                 if beyond is not None:
                     return Reply(200, {"total_commits": len(beyond), "commits": []})
             case "GET", "commits", sha, "statuses":
-                size = min(int(request.query.get("limit", "30")), LARGEST_PAGE)
-                start = (int(request.query.get("page", "1")) - 1) * size
+                size = min(int(request.query.get("limit", "30")), self.largest_page)
+                number = int(request.query.get("page", "1"))
+                start = (number - 1) * size
                 # Within a second, which all of them were set in, the order says nothing.
                 found = sorted(self.statuses_at(sha), key=lambda one: one["id"] * 7 % 11)
-                return Reply(200, found[start : start + size])
+                more = start + size < len(found)
+                following = f"{self.origin}/?limit={size}&page={number + 1}"
+                links = {"Link": f'<{following}>; rel="next"'} if more else {}
+                return Reply(200, found[start : start + size], links)
             case "POST", "statuses", sha:
                 return self._set_status(sha, request.body)
             case method, "issues", number, "comments":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline_gitops import diffs, hints
-from pipeline_gitops.documents import Body
+from pipeline_gitops.documents import Body, mapping
 from pipeline_gitops.errors import InterruptedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Owner, Version
@@ -141,6 +141,11 @@ class FakeRuntime:
         return self.logs.get((pod.name, container, previous), ())
 
 
+def _leaving(body: Body) -> Body:
+    metadata = {**mapping(body, "metadata"), "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    return {**body, "metadata": metadata}
+
+
 @dataclass
 class FakeTarget:
     """A store of bodies with an inventory under compare-and-swap.
@@ -237,7 +242,9 @@ class FakeTarget:
         state = self._state(change)
         if state is State.DONE:
             self.writes.append(f"{change.action.value} {change.id}")
-            if change.sight.send is None and change.id not in self.held:
+            if change.id in self.held and change.sight.send is None:
+                self.objects[change.id] = _leaving(self.objects[change.id])
+            elif change.sight.send is None:
                 self.objects.pop(change.id, None)
             elif change.sight.send is not None:
                 self.objects[change.id] = change.sight.send.body

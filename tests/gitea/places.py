@@ -17,7 +17,8 @@ from tests.gitea.server import Account, GiteaServer, Refusal
 
 WRITER = ("write:issue", "write:repository", "read:user")
 STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
-MERGE_S = 30.0  # a new pull request is looked at first; until then: "Please try again later"
+NOTIFIED_S = 60.0  # a mention comes within a fraction of a second
+MERGE_S = 60.0  # a new pull request is looked at first; until then: "Please try again later"
 
 
 class Place(Protocol):
@@ -214,6 +215,14 @@ class RealPlace(Clients):
     def bodies(self, number: int) -> list[str]:
         found = self.api("GET", f"issues/{number}/comments")
         return [one["body"] for one in sorted(found, key=lambda one: int(one["id"]))]
+
+    def mentions(self) -> list[str]:
+        """The titles of what the visitor was notified of, once there is something."""
+        deadline = time.monotonic() + NOTIFIED_S
+        while not (found := self.visitor.api.get("/notifications?all=true")):
+            assert time.monotonic() < deadline, "nobody was notified"
+            time.sleep(0.1)
+        return [one["subject"]["title"] for one in found]
 
     def rename(self) -> None:
         self.owner.api.send("PATCH", f"/repos/{self.project}", {"name": "other"})

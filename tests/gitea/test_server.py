@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -14,26 +13,10 @@ from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.ports import CommitStatus, MergeRequest, StatusState
 from pipeline_gitops.reports import Shown
 from tests.fakes.descriptions import FOLDER
+from tests.fakes.forge import newest
 from tests.fakes.openapi import cut as cuts
 from tests.gitea.places import RealPlace
 from tests.gitea.server import GiteaServer, Refusal
-
-NOTIFIED_S = 5.0
-
-
-def mentions(place: RealPlace) -> int:
-    """How many unread notifications the visitor has, once the server had its time."""
-    return len(place.visitor.api.get("/notifications?all=true"))
-
-
-def waits_for_a_mention(place: RealPlace) -> bool:
-    """Whether one comes within the time that the server takes."""
-    deadline = time.monotonic() + NOTIFIED_S
-    while time.monotonic() < deadline:
-        if mentions(place):
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_a_bare_mention_notifies(repository: RealPlace) -> None:
@@ -44,7 +27,7 @@ def test_a_bare_mention_notifies(repository: RealPlace) -> None:
 
     repository.connect().create_note(MergeRequest(number=number), body)
 
-    assert waits_for_a_mention(repository)
+    assert repository.mentions() == ["Change feature"]
 
 
 def test_edits_at_the_same_moment_are_a_fault_or_done(repository: RealPlace) -> None:
@@ -110,7 +93,7 @@ def test_a_merge_request_of_a_fork_gets_a_note_and_a_status(repository: RealPlac
 
     assert (found.head_sha, found.state) == (fork.head, "open")
     assert forge.notes(found) == (note,)
-    assert [one.state for one in forge.statuses(fork.head)] == [StatusState.SUCCESS]
+    assert [one.state for one in newest(forge, fork.head)] == [StatusState.SUCCESS]
 
 
 def test_a_merge_request_whose_fork_is_gone_is_read(repository: RealPlace) -> None:

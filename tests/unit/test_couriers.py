@@ -1,8 +1,8 @@
 """The forge is told on a thread of its own: in order, within bounds, hurting nobody."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 import pytest
 
@@ -13,7 +13,7 @@ from pipeline_gitops.errors import InterruptedFault, ReportFault
 from pipeline_gitops.pipeline import milestones
 from pipeline_gitops.pipeline.deliveries import Told
 from pipeline_gitops.pipeline.milestones import Milestone, Recorder
-from pipeline_gitops.ports import Forge, StatusState, Surface
+from pipeline_gitops.ports import Clock, Forge, StatusState, Surface
 from tests.fakes.forge import FakeForge
 from tests.fakes.world import FakeClock
 
@@ -28,7 +28,21 @@ class StoppedClock(SystemClock):
         raise InterruptedFault("stopped")
 
 
-def courier(forge: FakeForge | None, clock: SystemClock | None = None) -> Courier:
+class HangingClock(FakeClock):
+    """A second for each look, from the moment that a forge hangs."""
+
+    def __init__(self, *, asked_s: float | None = None) -> None:
+        super().__init__()
+        self.hangs = threading.Event()
+        self._asked_s = asked_s
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += self.hangs.is_set()
+        if self._asked_s is not None:
+            raise InterruptedFault("stopped", asked_s=self._asked_s)
+
+
+def courier(forge: FakeForge | None, clock: Clock | None = None) -> Courier:
     """One that speaks to this forge."""
     return Courier(lambda _pause: forge, clock or SystemClock(), sha=SHA, url="")
 
@@ -90,52 +104,58 @@ def test_what_is_no_longer_so_is_not_told(forge: FakeForge, held: threading.Even
 
 
 def test_nobody_waits_for_a_forge_that_hangs(forge: FakeForge, held: threading.Event) -> None:
-    """Telling it is done at once, whatever it does."""
-    forge.before("status", lambda: held.wait(10))
-    started = time.monotonic()
+    """It still hangs when all that there is to tell was handed over."""
+    reached, answered = threading.Event(), threading.Event()
 
+    def hang() -> None:
+        reached.set()
+        held.wait(60)
+        answered.set()
+
+    forge.before("status", hang)
     with courier(forge) as telling:
         telling.follow(["prod"])
+        assert reached.wait(60)
         telling.tell(milestones.running("prod"))
 
-    assert time.monotonic() - started < 1
+    assert not answered.is_set()
 
 
-def test_a_report_is_given_up_at_the_bound(
-    forge: FakeForge, held: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_is_given_up_at_the_bound(forge: FakeForge, held: threading.Event) -> None:
     """What was told by then counts, and the rest is a fault."""
-    monkeypatch.setattr(couriers, "BOUND_S", 0.3)
+    clock = HangingClock()
     half = Told(surface=Surface.CHECK)
 
     def act(_forge: Forge, _recorder: Recorder) -> Iterator[Told]:
         yield half
-        held.wait(10)
+        clock.hangs.set()
+        held.wait(60)
 
-    started = time.monotonic()
-    with courier(forge) as telling:
+    with courier(forge, clock) as telling:
         delivery = telling.deliver(act)
 
-    assert time.monotonic() - started < 2
+    assert clock.elapsed() == couriers.BOUND_S
     assert delivery.told[0] == half
     assert delivery.told[1].is_missed
 
 
+@pytest.mark.parametrize("writing_s", [0.0, 5.0])
 def test_once_asked_to_stop_there_are_seconds_left(
-    forge: FakeForge, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+    forge: FakeForge, held: threading.Event, writing_s: float
 ) -> None:
-    """A runner kills soon after it asks: the minute is over then."""
-    monkeypatch.setattr(couriers, "STOPPING_S", 0.3)
-    started = time.monotonic()
+    """A runner kills soon after it asks: the minute is over then, and so is what a write took."""
+    clock = HangingClock(asked_s=0.0)
+    clock.seconds = writing_s
 
     def act(_forge: Forge, _recorder: Recorder) -> Iterator[Told]:
-        held.wait(10)
+        clock.hangs.set()
+        held.wait(60)
         yield from ()
 
-    with courier(forge, StoppedClock()) as telling:
+    with courier(forge, clock) as telling:
         delivery = telling.deliver(act)
 
-    assert time.monotonic() - started < 2
+    assert clock.elapsed() == couriers.STOPPING_S <= 7.5
     assert delivery.told[-1].is_missed
 
 
@@ -197,18 +217,17 @@ def test_what_keeps_us_from_the_forge_is_told_and_ends_nothing(error: Exception)
 
 def test_a_long_wait_is_taken_only_at_the_end(forge: FakeForge) -> None:
     """A forge that throttles is asked again then, not while environments wait to be told."""
-    pauses: list[Callable[[float], None]] = []
+    pauses: SimpleQueue[Callable[[float], None]] = SimpleQueue()
 
     def connect(pause: Callable[[float], None]) -> Forge | None:
-        pauses.append(pause)
+        pauses.put(pause)
         return forge
 
     with Courier(connect, FakeClock(), sha=SHA, url="") as telling:
         telling.follow(["prod"])
-        while not pauses:
-            time.sleep(0.01)
+        pause = pauses.get(timeout=60)
         with pytest.raises(ReportFault):
-            pauses[0](30.0)
-        pauses[0](couriers.SHORT_S)
+            pause(30.0)
+        pause(couriers.SHORT_S)
         telling.deliver(ends)
-        pauses[0](30.0)
+        pause(30.0)

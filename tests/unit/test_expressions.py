@@ -105,10 +105,10 @@ def test_an_expression_ends(source: str) -> None:
     """A loop over loops is cut off, which is a no."""
     body = {"status": {"l": list(range(5_000)), "x": "a" * 500_000 + "b"}}
 
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert not holds(source, body)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def nested(depth: int) -> Any:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,17 @@ def ended(reader: int) -> bool:
 
 
 # A shell whose child outlives it unless the whole group is stopped.
-FAMILY = "sleep 60 > {fifo} & echo started; wait"
+FAMILY = "exec 3> {fifo}; touch begun; sleep 60 & wait"
+
+
+def timed_out(script: str, folder: Path) -> None:
+    """Runs it into its timeout; into a longer one where it did not begin in time."""
+    for timeout_s in (0.5, 5.0, 30.0):
+        with pytest.raises(process.TimeoutFault, match=f"sh took longer than {timeout_s:g} s"):
+            run(["sh", "-c", script], folder, timeout_s=timeout_s)
+        if (folder / "begun").exists():
+            return
+    raise AssertionError("it never began")
 
 
 def test_exit_code_and_both_streams_come_back(tmp_path: Path) -> None:
@@ -124,8 +135,7 @@ def test_tokens_are_kept_from_programs() -> None:
 def test_timeout_stops_the_whole_family(tmp_path: Path) -> None:
     """After a timeout nothing that the program started is left running."""
     with lifeline(tmp_path) as (fifo, reader):
-        with pytest.raises(process.TimeoutFault, match=r"sh took longer than 0\.5 s"):
-            run(["sh", "-c", FAMILY.format(fifo=fifo)], tmp_path, timeout_s=0.5)
+        timed_out(FAMILY.format(fifo=fifo), tmp_path)
 
         assert ended(reader)
 
@@ -133,31 +143,43 @@ def test_timeout_stops_the_whole_family(tmp_path: Path) -> None:
 def test_program_that_ignores_being_asked_is_stopped(tmp_path: Path) -> None:
     """SIGTERM is a question, SIGKILL the answer to silence."""
     with lifeline(tmp_path) as (fifo, reader):
-        script = f"trap '' TERM; exec 3> {fifo}; while :; do read -r line < /dev/zero; done"
+        loop = "while :; do read -r line < /dev/zero; done"
 
-        with pytest.raises(process.TimeoutFault):
-            run(["sh", "-c", script], tmp_path, timeout_s=0.5)
+        timed_out(f"trap '' TERM; exec 3> {fifo}; touch begun; {loop}", tmp_path)
 
         assert ended(reader)
 
 
-def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:
+def test_interrupt_stops_the_whole_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the CI asks us to stop, no program goes on without us."""
 
     def interrupt(number: int, frame: object) -> None:
         raise InterruptedFault("asked to stop")
 
+    is_awaited, exchange = threading.Event(), process._exchange
+
+    def awaited(*given: Any) -> tuple[bytes, bytes]:
+        is_awaited.set()
+        return exchange(*given)
+
+    def ask() -> None:
+        is_awaited.wait()
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+    monkeypatch.setattr(process, "_exchange", awaited)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with lifeline(tmp_path) as (fifo, reader):
-            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            threading.Thread(target=ask, daemon=True).start()
             started = time.monotonic()
 
             with pytest.raises(InterruptedFault):
                 run(["sh", "-c", FAMILY.format(fifo=fifo)], tmp_path)
 
             assert ended(reader)
-            assert time.monotonic() - started < 30
+            assert time.monotonic() - started < 60  # it would sleep for so long
     finally:
         signal.signal(signal.SIGALRM, before)
 

@@ -1,6 +1,6 @@
 """A Kubernetes cluster, over its API server: server-side apply, dry runs, an ApplySet inventory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from pipeline_gitops.config import ClusterSpec, Policy
@@ -32,12 +32,17 @@ __all__ = ["ClusterTarget"]
 _NAMESPACE = ("", "Namespace")
 
 
+def _unsaid(_: str) -> None:
+    """For whoever wants to hear nothing."""
+
+
 class ClusterTarget:
     """One environment in one cluster. Implements `ports.Target`.
 
     Reading the credentials raises UsageFault or UnreachableFault; the server is asked only later.
     *deadline* is on the clock's elapsed seconds. *thorough*: surveys trust no receipts, and see
-    what only a dry run shows, as an admission policy that came later.
+    what only a dry run shows, as an admission policy that came later. *say* takes a line about
+    writes that take long.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class ClusterTarget:
         deadline: float,
         thorough: bool = False,
         hide: credentials.Hide = credentials.unhidden,
+        say: Callable[[str], None] = _unsaid,
     ) -> None:
         connection = credentials.connect(spec, environ=environ, hide=hide)
         self._name = f"cluster {connection.context}"
@@ -58,6 +64,7 @@ class ClusterTarget:
         self._clock = clock
         self._transport = Transport(connection, clock, deadline, patience_s=policy.retry_s)
         self._objects = Objects(self._transport)
+        self._say = say
         self._parent = Parent(self._objects, applysets.parent_id(spec, owner), owner)
         self._runtime = ClusterRuntime(self._objects, self._known, clock)
         self._fences = Fences(self._objects, clock)
@@ -161,6 +168,7 @@ class ClusterTarget:
                 brought=self._brought,
                 deadline=self._deadline,
                 patience_s=self._policy.object_timeout_s,
+                say=self._say,
             ),
             stamped,
             parent=self._parent,

@@ -17,6 +17,7 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import Manifest, id_of, is_secret
 from pipeline_gitops.plans import FieldOwner, Sight
 from pipeline_gitops.targets.cluster import (
+    fieldsets,
     foresight,
     handovers,
     marks,
@@ -28,7 +29,7 @@ from pipeline_gitops.targets.cluster import (
     shapes,
 )
 from pipeline_gitops.targets.cluster.apis import Resource
-from pipeline_gitops.targets.cluster.objects import is_terminating, version_of
+from pipeline_gitops.targets.cluster.objects import FIELD_MANAGER, is_terminating, version_of
 from pipeline_gitops.targets.cluster.owners import Dispute
 from pipeline_gitops.targets.cluster.parents import Parents
 from pipeline_gitops.targets.cluster.refusals import PART_OF
@@ -47,6 +48,13 @@ _SERVER_FIELDS = frozenset(
         "selfLink",
         "uid",
     }
+)
+
+
+# Some tools that restore or copy objects do that. Nothing tells what of it came from us.
+_FORGOTTEN = (
+    "nothing says any more who set its fields (metadata.managedFields): that is written anew; "
+    "what has left its manifest meanwhile stays"
 )
 
 
@@ -125,11 +133,15 @@ class Comparison:
             after, handed, notes = self._transferred(send, resource, live, after)
         except ApiError as error:
             return self._not_previewed(send, resource, live, error)
+        retired = self._retired(send, live)
         # A member that only the cluster knows of must get into the inventory: that is a change.
-        if id in self._members and diffs.same(live, after):
+        # Only our own apply sets our label.
+        is_marked = text(live, "metadata", "labels", PART_OF) == self._apply_set
+        forgotten = is_marked and not fieldsets.owned(live, FIELD_MANAGER)
+        if id in self._members and not forgotten and diffs.same(live, after):
             # What is left to others depends on more than this object, and so does what has yet to
             # become ours.
-            if not (decided or handed or migrations.moved(live)):
+            if not (decided or handed or migrations.moved(live, retired)):
                 self._learn(send, live, after)
             return None
         return Sight(
@@ -139,8 +151,9 @@ class Comparison:
             send=send,
             version=version_of(live),
             owners=(*decided, *handed),
+            retired=retired,
             adopts=id not in self._members and not text(live, "metadata", "labels", PART_OF),
-            notes=notes,
+            notes=(*notes, _FORGOTTEN) if forgotten else notes,
         )
 
     def _transferred(
@@ -148,13 +161,14 @@ class Comparison:
     ) -> tuple[Body, tuple[FieldOwner, ...], tuple[str, ...]]:
         """What the dry run cannot know: fields that change hands before the apply, and what goes
         with them. What follows from that, defaults above all, the server tells."""
-        released = migrations.released(live, after)
+        retired = self._retired(send, live)
+        released = migrations.released(live, after, retired)
         handed = handovers.handed(released, self._dispute(send, live))
-        foreseen = migrations.foreseen(live, after, handed)
+        foreseen = migrations.foreseen(live, after, handed, retired)
         if foreseen is not after:
             operations = foresight.replacing(live, foreseen)
             after = self._objects.patch(resource, send.id, operations, dry_run=True)
-        notes = (*migrations.notes(live), *handovers.notes(released - handed, after))
+        notes = (*migrations.notes(live, retired), *handovers.notes(released - handed, after))
         return after, handovers.described(handed, live), notes
 
     def _blocked(self, send: Manifest, live: Body | None) -> Refusal | None:
@@ -178,8 +192,12 @@ class Comparison:
             sent=send.body,
             live=live,
             rules=self._setting.policy.field_owners,
+            retired=self._retired(send, live),
             is_scaled=lambda: self._is_scaled(send.id),
         )
+
+    def _retired(self, send: Manifest, live: Body) -> frozenset[str]:
+        return marks.retired(live, send.body, self._setting.policy.adopt_from)
 
     def _is_scaled(self, id: ObjectId) -> bool:
         """Whether an autoscaler targets a workload, in the cluster or in the same set."""

@@ -9,6 +9,8 @@ import base64
 import ipaddress
 import logging
 import os
+import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from urllib3 import PoolManager, ProxyManager
+from urllib3.util.ssl_ import create_urllib3_context
 
 from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.errors import UnreachableFault, UsageFault
@@ -35,6 +38,9 @@ PLUGIN_S = 30.0  # a plugin asks an identity provider, or nobody will ever answe
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 IN_CLUSTER = "in-cluster"
 
+# The package puts keys into files, and keeps them until the program ends. Ours go as soon as they
+# are read; as it gives the same file to whoever has the same key, one at a time has them.
+_PACKAGE = threading.Lock()
 _RENEW = "renew the credentials, and see that they are for this cluster"
 
 
@@ -165,26 +171,30 @@ def _by_package(path: str, context: str, user: Entry, hide: Hide) -> Connection:
     load_kube_config: Any = kubernetes.config.load_kube_config  # Any: the package has no types
     configuration = Configuration()
 
-    def load() -> None:
+    def load(folder: str) -> None:
         with kubeconfigs.readable(path), _unheard():
             load_kube_config(
                 config_file=path,
                 context=context,
                 client_configuration=configuration,
                 persist_config=False,
+                temp_file_path=folder,
             )
 
     plugin = _plugin(user)
-    _in_time(load, plugin, context)
-    if plugin and not (configuration.api_key or configuration.cert_file):
-        # The package swallows a plugin's failure, and would go on as nobody.
-        raise UnreachableFault(
-            f"context {context}: the credential plugin {plugin} gave no credentials",
-            "run it by hand to see why, and log in with it; it must be on the PATH of the job",
-        )
-    hide(tuple(_given(configuration)))
+    with _PACKAGE, tempfile.TemporaryDirectory() as folder:
+        _in_time(partial(load, folder), plugin, context)
+        if plugin and not (configuration.api_key or configuration.cert_file):
+            # The package swallows a plugin's failure, and would go on as nobody.
+            raise UnreachableFault(
+                f"context {context}: the credential plugin {plugin} gave no credentials",
+                "run it by hand to see why, and log in with it; it must be on the PATH of the job",
+            )
+        hide(tuple(_given(configuration)))
+        with kubeconfigs.readable(path):
+            way = _packaged_way(configuration, context)
     read = partial(_in_time, partial(_packaged, configuration), plugin, context)
-    return _connection(_packaged_way(configuration, context), _token_file(user), read, hide)
+    return _connection(way, _token_file(user), read, hide)
 
 
 def _given(configuration: Any) -> Iterator[str]:
@@ -269,12 +279,12 @@ def _in_cluster(environ: Mapping[str, str], service_account: str, hide: Hide) ->
             cert_filename=os.path.join(service_account, "ca.crt"),
             environ=environ,
         ).load_and_set(configuration)
+        way = _packaged_way(configuration, IN_CLUSTER)
     except (ConfigException, OSError):
         raise UsageFault(
             f"this pod has no service account below {service_account}",
             "set automountServiceAccountToken, or KUBECONFIG to a kubeconfig file",
         ) from None
-    way = _packaged_way(configuration, IN_CLUSTER)
     return _connection(way, token, partial(_packaged, configuration), hide)
 
 
@@ -293,22 +303,33 @@ class _Way:
 
 
 def _packaged_way(configuration: Any, context: str) -> _Way:
-    options: dict[str, Any] = {
-        "ca_certs": configuration.ssl_ca_cert,
-        "cert_file": configuration.cert_file,
-        "key_file": configuration.key_file,
-    }
+    server = str(configuration.host).rstrip("/")
+    secure = urlsplit(server).scheme == "https"
+    options: dict[str, Any] = {"ssl_context": _verification(configuration) if secure else None}
     if configuration.tls_server_name:
         options["server_hostname"] = configuration.tls_server_name
     return _Way(
         context=context,
-        server=str(configuration.host).rstrip("/"),
+        server=server,
         # The package also stops verifying where it renews an OIDC token without a
         # certificate-authority.
         verified=configuration.verify_ssl,
         options=options,
         proxy=configuration.proxy or "",
     )
+
+
+def _verification(configuration: Any) -> ssl.SSLContext:
+    """How the server is verified, and our certificate. Raises OSError for files of no use."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    if configuration.ssl_ca_cert:
+        context.load_verify_locations(configuration.ssl_ca_cert)
+    else:
+        context.load_default_certs()
+    if configuration.cert_file:
+        # Never asks for a password.
+        context.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
+    return context
 
 
 def _connection(way: _Way, token_file: str, written: Callable[[], str], hide: Hide) -> Connection:

@@ -33,7 +33,7 @@ _GroupKind = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
     """One cause that means a fixed field.
 
     *fields* are those that it may be about, the cause's own when there are none. *mutable*: of a
@@ -46,13 +46,13 @@ class _Rule:
     mutable: tuple[str, ...] | None = None
 
 
-def _fixed(reason: str, *causes: str) -> tuple[_Rule, ...]:
-    return tuple(_Rule(reason, cause) for cause in causes)
+def _fixed(reason: str, *causes: str) -> tuple[Rule, ...]:
+    return tuple(Rule(reason, cause) for cause in causes)
 
 
 _SELECTOR = _fixed(INVALID, "spec.selector")
 _ROLE = _fixed(INVALID, "roleRef")
-_SEALED = _fixed(FORBIDDEN, "data", "binaryData", "immutable")
+_SEALED = _fixed(FORBIDDEN, "data", "immutable")
 _POD = (
     "activeDeadlineSeconds",
     "terminationGracePeriodSeconds",
@@ -63,6 +63,7 @@ _POD = (
 )
 _JOB = (
     "spec.template",
+    "spec.template.spec",  # while it is suspended
     "spec.completions",
     "spec.completionMode",
     "spec.selector",
@@ -81,38 +82,72 @@ _STATEFUL = (
     "minReadySeconds",
 )
 
+_VOLUME = (  # all but what the volume is: that field has the name of its kind
+    "accessModes",
+    "capacity",
+    "claimRef",
+    "mountOptions",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeAttributesClassName",
+    "volumeMode",
+)
+_CLAIM = (Rule(INVALID, "spec", mutable=()),)
+# Some causes lack the first part of the path, and one is misspelt: a server says them so.
+_VOLUME_MODE = Rule(INVALID, "volumeMode", ("spec.volumeMode",))
+
 # Every row was seen on a server (1.36); what is missing here is no fixed field to us.
-_RULES: Mapping[_GroupKind, tuple[_Rule, ...]] = {
+RULES: Mapping[_GroupKind, tuple[Rule, ...]] = {
     ("", "Service"): (
-        _Rule(INVALID, "spec.clusterIPs", ("spec.clusterIP", "spec.clusterIPs")),
-        _Rule(INVALID, "spec.loadBalancerClass"),
+        Rule(INVALID, "spec.clusterIPs", ("spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies")),
+        Rule(INVALID, "spec.loadBalancerClass"),
+        Rule(FORBIDDEN, "spec.healthCheckNodePort"),
     ),
     ("apps", "Deployment"): _SELECTOR,
     ("apps", "DaemonSet"): _SELECTOR,
     ("apps", "ReplicaSet"): _SELECTOR,
-    ("apps", "StatefulSet"): (_Rule(FORBIDDEN, "spec", mutable=_STATEFUL),),
+    ("apps", "StatefulSet"): (Rule(FORBIDDEN, "spec", mutable=_STATEFUL),),
     ("batch", "Job"): _fixed(INVALID, *_JOB),
     ("", "PersistentVolumeClaim"): (
-        _Rule(FORBIDDEN, "spec", mutable=("resources", "volumeAttributesClassName")),
+        Rule(FORBIDDEN, "spec", mutable=("resources", "volumeAttributesClassName")),
+        _VOLUME_MODE,
+    ),
+    ("", "PersistentVolume"): (
+        Rule(FORBIDDEN, "spec.persistentvolumesource", ("spec",), mutable=_VOLUME),
+        Rule(INVALID, "nodeAffinity", ("spec.nodeAffinity",)),
+        Rule(FORBIDDEN, "spec.volumeAttributesClassName"),
+        _VOLUME_MODE,
     ),
     ("", "Pod"): tuple(
-        _Rule(FORBIDDEN, cause, ("spec",), mutable=_POD)
+        Rule(FORBIDDEN, cause, ("spec",), mutable=_POD)
         for cause in ("spec", "spec.containers", "spec.initContainers")
     ),
     ("rbac.authorization.k8s.io", "RoleBinding"): _ROLE,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _ROLE,
-    ("", "ConfigMap"): _SEALED,
+    ("", "ConfigMap"): (*_SEALED, *_fixed(FORBIDDEN, "binaryData")),
     ("", "Secret"): (*_SEALED, *_fixed(INVALID, "type")),
     ("storage.k8s.io", "StorageClass"): _fixed(
         INVALID, "provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"
     ),
+    ("storage.k8s.io", "CSIDriver"): (
+        Rule(INVALID, "spec.attachedRequired", ("spec.attachRequired",)),
+        Rule(INVALID, "spec.volumeLifecycleModes"),
+    ),
+    ("storage.k8s.io", "VolumeAttributesClass"): _fixed(FORBIDDEN, "driverName", "parameters"),
     ("networking.k8s.io", "IngressClass"): _fixed(INVALID, "spec.controller"),
+    ("discovery.k8s.io", "EndpointSlice"): _fixed(INVALID, "addressType"),
+    ("", "ResourceQuota"): _fixed(INVALID, "spec.scopes"),
+    ("resource.k8s.io", "ResourceClaim"): _CLAIM,
+    ("resource.k8s.io", "ResourceClaimTemplate"): _CLAIM,
     ("scheduling.k8s.io", "PriorityClass"): (
         *_fixed(FORBIDDEN, "value"),
         *_fixed(INVALID, "preemptionPolicy"),
     ),
     ("node.k8s.io", "RuntimeClass"): _fixed(INVALID, "handler"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): _fixed(INVALID, "spec.scope"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _fixed(
+        INVALID, "spec.scope", "spec.names.kind"
+    ),
 }
 
 
@@ -136,7 +171,7 @@ def changed(id: ObjectId, error: ApiError, live: Body, wanted: Body) -> tuple[st
 def _fields(id: ObjectId, cause: Cause, live: Body, wanted: Body) -> Iterator[str]:
     named = cause.field.partition("[")[0]
     owned = fieldsets.owned(live, FIELD_MANAGER)
-    rules = _RULES.get(id.group_kind)
+    rules = RULES.get(id.group_kind)
     if rules is None:
         if is_custom(wanted) and cause.reason == INVALID:
             path = named if named in wanted or "." in named else ""
@@ -345,6 +380,39 @@ def restorable(live: Body) -> Body:
         metadata["annotations"] = {k: v for k, v in given.items() if k not in _BOUND}
     kept = {key: value for key, value in live.items() if key != "status"}
     return _ungenerated({**kept, "metadata": metadata})
+
+
+def user(live: Body, pods: Iterable[Body]) -> str:
+    """What uses an object that the server lets go only once nothing does; "" for nothing.
+
+    Deleted all the same it would stay, on its way out for good: no deletion can be taken back
+    (https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection).
+    *pods*: those beside it.
+    """
+    match text(live, "kind"):
+        case "PersistentVolume" if text(live, "status", "phase") == "Bound":
+            claim = mapping(live, "spec", "claimRef")
+            return f"PersistentVolumeClaim {text(claim, 'namespace')}/{text(claim, 'name')}"
+        case "PersistentVolumeClaim":
+            name = text(live, "metadata", "name")
+            return next((_named(pod) for pod in pods if _mounts(pod, name)), "")
+        case "ResourceClaim":
+            users = bodies(live, "status", "reservedFor")
+            return next((f"{text(one, 'resource')} {text(one, 'name')}" for one in users), "")
+        case _:
+            return ""
+
+
+def _named(pod: Body) -> str:
+    return f"Pod {text(pod, 'metadata', 'namespace')}/{text(pod, 'metadata', 'name')}"
+
+
+def _mounts(pod: Body, claim: str) -> bool:
+    """Whether a pod on a node names a claim. Before it has a node it holds nothing."""
+    return bool(text(pod, "spec", "nodeName")) and any(
+        text(volume, "persistentVolumeClaim", "claimName") == claim
+        for volume in bodies(pod, "spec", "volumes")
+    )
 
 
 def keeps_pods(live: Body, sent: Body) -> bool:

@@ -33,9 +33,10 @@ class Source:
 
 @dataclass(slots=True)
 class _State:
-    """What is known of one source. *objects* None: nothing yet."""
+    """What is known of one source. *objects* None: nothing yet. *gone*: as deletions left them."""
 
     objects: dict[str, Body] | None = None
+    gone: dict[str, Body] = field(default_factory=dict)
     version: str = ""
     fault: Fault | None = field(default=None, repr=False)
 
@@ -73,6 +74,14 @@ class Informers:
                     raise state.fault
             known = [dict(state.objects) for state in self._states if state.objects is not None]
             return (known, self._changes) if len(known) == len(self._states) else None
+
+    def gone(self) -> Sequence[Mapping[str, Body]]:
+        """What was deleted from each source since this was asked last, as it was in the end."""
+        with self._lock:
+            left = [state.gone for state in self._states]
+            for state in self._states:
+                state.gone = {}
+            return left
 
     # -- one source, in its thread -----------------------------------------------------------------
 
@@ -121,9 +130,11 @@ class Informers:
             name = text(body, "metadata", "name")
             if kind in ("ADDED", "MODIFIED"):
                 objects[name] = body
+                state.gone.pop(name, None)
                 self._tell()
             elif kind == "DELETED":
                 objects.pop(name, None)
+                state.gone[name] = body
                 self._tell()
             return True
 

@@ -7,7 +7,7 @@ before us, left where a controller sets it, refused otherwise. The environment's
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline_gitops.config import FieldRule
@@ -70,6 +70,7 @@ class Dispute:
     sent: Body
     live: Body
     rules: Sequence[FieldRule] = ()
+    retired: Collection[str] = ()  # managers of a tool from which the object is taken over
     is_scaled: Callable[[], bool]
 
 
@@ -107,7 +108,7 @@ def _decision(path: str, manager: str, dispute: Dispute) -> str:
             return TAKEN if rule.decision == "take" else LEFT
     if path == REPLICAS and dispute.is_scaled():
         return LEFT
-    if _TAKEN.fullmatch(manager):
+    if manager in dispute.retired or _TAKEN.fullmatch(manager):
         return TAKEN
     return LEFT if _is_controllers(path, dispute) else REFUSED
 

@@ -15,6 +15,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.targets.cluster import owners
 from pipeline_gitops.targets.cluster.settings import DEFINITION
+from pipeline_gitops.targets.cluster.watches import STILL
 
 
 class Command(StrEnum):
@@ -122,21 +123,23 @@ def _namespaces(need: Need) -> set[str]:
     return {id.namespace for id in need.ids if id.namespace} | {need.inventory.namespace}
 
 
-def _verbs(need: Need) -> tuple[str, ...]:
-    verbs = _OBJECTS[need.command]
-    deleting = need.prune and need.command in _APPLYING
-    return tuple(sorted({*verbs, "delete"})) if deleting else verbs
+def _verbs(need: Need, group_kind: tuple[str, str]) -> set[str]:
+    verbs = set(_OBJECTS[need.command])
+    if need.prune and need.command in _APPLYING:
+        verbs.add("delete")
+    # Of what has no status nothing is watched: it is well as soon as it is there.
+    return verbs - {"watch"} if group_kind in STILL else verbs
 
 
 def _rules(need: Need, namespace: str) -> list[Body]:
     ids = [id for id in need.ids if id.namespace == namespace]
     grants = defaultdict[_Grant, set[str]](set)
-    for grant in _granted(need, ids):
-        grants[grant].update(_verbs(need))
+    for grant, verbs in _granted(need, ids):
+        grants[grant].update(verbs)
     group_kinds = {id.group_kind for id in ids}
     if need.command in _WATCHING and group_kinds & _RUNNING:
-        for group, resource, verbs in _EVIDENCE:
-            grants[group, resource].update(verbs)
+        for group, resource, reading in _EVIDENCE:
+            grants[group, resource].update(reading)
     if need.command in _APPLYING and group_kinds & _RUNNING:
         for grant in _FORESIGHT:
             grants[grant].add("list")
@@ -154,8 +157,8 @@ def _rules(need: Need, namespace: str) -> list[Body]:
 
 def _cluster_rules(need: Need) -> list[Body]:
     grants = defaultdict[_Grant, set[str]](set)
-    for grant in _granted(need, [id for id in need.ids if not id.namespace]):
-        grants[grant].update(_verbs(need))
+    for grant, verbs in _granted(need, [id for id in need.ids if not id.namespace]):
+        grants[grant].update(verbs)
     if need.command not in _LOOKING and any(_is_custom(id) for id in need.ids):
         # Whether a kind that is not served is gone, or only away for now.
         grants[DEFINITION[0], "customresourcedefinitions"].add("list")
@@ -166,11 +169,11 @@ def _is_custom(id: ObjectId) -> bool:
     return "." in id.group and not id.group.endswith(".k8s.io")
 
 
-def _granted(need: Need, ids: Iterable[ObjectId]) -> Iterator[_Grant]:
+def _granted(need: Need, ids: Iterable[ObjectId]) -> Iterator[tuple[_Grant, set[str]]]:
     for group_kind in sorted({id.group_kind for id in ids}):
         kind = need.kinds.get(*group_kind)
         if kind is not None:
-            yield kind.group, kind.plural
+            yield (kind.group, kind.plural), _verbs(need, group_kind)
 
 
 def _inventory_rule(need: Need) -> Body:

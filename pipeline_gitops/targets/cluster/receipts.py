@@ -142,7 +142,6 @@ def _untouched(facts: _Facts, sent: Body, live: Body) -> bool:
     return (
         facts.generation not in ("", "0")
         and facts.generation == _generation(live)
-        and facts.entry not in ("",)
         and facts.entry != ""
         and facts.entry == _entry(live)
         and _stands(sent, live, "labels")

@@ -218,6 +218,16 @@ def immutable(id: ObjectId, fields: Sequence[str]) -> Refusal:
     return Refusal(rule="immutable-field", message=said, cure=cure, id=id)
 
 
+def in_use(id: ObjectId, fields: Sequence[str], user: str) -> Refusal:
+    """An object that would have to be created anew, and that does not go while it is used."""
+    return Refusal(
+        rule="replacement-refused",
+        message=f"{id}: {', '.join(fields)} cannot change, and it would not go: {user} uses it",
+        cure="take away what uses it first, or give it another name",
+        id=id,
+    )
+
+
 def replacement_refused(id: ObjectId, fields: Sequence[str], error: ApiError) -> Refusal:
     """An object that would have to be created anew, and that the server would not take then."""
     return Refusal(

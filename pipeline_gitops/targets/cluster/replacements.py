@@ -8,7 +8,7 @@ creates.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline_gitops import hints
@@ -31,6 +31,7 @@ from pipeline_gitops.views import Action, Refusal
 GONE_S = 60.0  # for finalizers, where neither the object nor the policy says how long
 LOOK_S = 0.25
 
+_CLAIM = ("", "PersistentVolumeClaim")
 _AGAIN = "the next run creates the new one"
 
 
@@ -56,6 +57,9 @@ def foreseen(
     allowed = _is_allowed(setting, send)
     if not is_custom(send.body) and (id.group_kind in NEVER_REPLACED or not allowed):
         return refusals.immutable(id, fields)
+    user = immutables.user(live, _pods(setting, id))
+    if user:
+        return refusals.in_use(id, fields, user)
     tried = _tried(setting.objects, send, resource, live)
     if is_custom(send.body):
         if not isinstance(tried, _Tried) or tried.unproven:
@@ -90,6 +94,17 @@ def _is_allowed(setting: Setting, send: Manifest) -> bool:
     return hints.of(send.body).replace or (setting.policy.replace and owned)
 
 
+def _pods(setting: Setting, id: ObjectId) -> Sequence[Body]:
+    """The pods that may use a claim. Where they cannot be read, nothing is said of them."""
+    resource = setting.apis.resource("", "Pod") if id.group_kind == _CLAIM else None
+    if resource is None:
+        return ()
+    try:
+        return setting.objects.listed(resource, id.namespace)
+    except ForbiddenFault:
+        return ()
+
+
 def _tried(objects: Objects, send: Manifest, resource: Resource, live: Body) -> _Tried | ApiError:
     probe = immutables.probe(send.body, live, secrets.token_hex(3)[:5])
     id = send.id
@@ -108,7 +123,7 @@ def _tried(objects: Objects, send: Manifest, resource: Resource, live: Body) -> 
 
 
 class Replacement:
-    """One replacement, from deletion to creation."""
+    """One replacement, from deletion to creation. *held* is told what keeps the old object."""
 
     def __init__(
         self,
@@ -118,7 +133,9 @@ class Replacement:
         resource: Resource,
         *,
         patience_s: float | None,
+        held: Callable[[str], None],
     ) -> None:
+        self._held = held
         sight = change.sight
         self._objects = objects
         self._clock = clock
@@ -180,6 +197,7 @@ class Replacement:
                 return ""
             holders = [str(item) for item in items(live, "metadata", "finalizers")]
             held = f"finalizer {', '.join(holders)} holds it" if holders else "it is still there"
+            self._held(held)
             if interrupted or self._clock.elapsed() >= deadline:
                 return held
             try:

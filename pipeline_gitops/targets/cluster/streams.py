@@ -2,6 +2,9 @@
 
 Kinds that have no status hardly ever change their word; they are read again from time to time, and
 so is what exceeds the number.
+
+What came to its end and was deleted between two looks is shown once as it was in the end: whether a
+Job was complete is not to be known any more once its TTL has deleted it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,6 +67,8 @@ class ClusterWatch:
         """The live objects as they are stored now."""
         self._known = dict(self._read())
         self._read_s = self._clock.elapsed()
+        if self._informers is not None:
+            self._remember(self._informers)
         return self._known
 
     def next(self, wait_s: float) -> Snapshot:
@@ -127,7 +132,16 @@ class ClusterWatch:
         listed, self._changes = found
         for group, objects in zip(self._streamed, listed, strict=True):
             self._take(group, objects)
+        self._remember(informers)
         return True
+
+    def _remember(self, informers: Informers) -> None:
+        """Shows what is gone since the last look; the next one no longer does."""
+        for group, gone in zip(self._streamed, informers.gone(), strict=True):
+            for id in self._groups[group]:
+                if id.name in gone and self._known.get(id) is None:
+                    self._known[id] = gone[id.name]
+                    self._changes = -1
 
     def _take(self, group: Group, objects: Mapping[str, Body]) -> None:
         for id in self._groups[group]:

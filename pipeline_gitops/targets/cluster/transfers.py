@@ -4,6 +4,8 @@ Each write carries what must still hold, changes nothing but owners, and may be 
 is killed in between leaves an object that the next one plans the same way.
 """
 
+from collections.abc import Collection
+
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.inventories import Version
 from pipeline_gitops.plans import Change
@@ -30,28 +32,29 @@ def transfer(objects: Objects, resource: Resource, change: Change, version: Vers
             resource, change.id, body, version, force=False, manager=owners.HANDOVER
         )
         version = version_of(answer.body)
-    moved = migrations.moved(before)
+    retired = change.sight.retired
+    moved = migrations.moved(before, retired)
     if not moved:
         return version
     live = before if version == change.sight.version else objects.read(resource, change.id)
     if live is None or version_of(live) != version:
         return change.sight.version
-    found = migrations.moved(live)
+    found = migrations.moved(live, retired)
     if not found:  # an earlier try of ours has done it
         return version
     if found != moved:
         return change.sight.version
     # In the name of the hand-over: it is no deploy of the object, and sets nothing but its owners.
     patched = objects.patch(
-        resource, change.id, _operations(live), dry_run=False, manager=owners.HANDOVER
+        resource, change.id, _operations(live, retired), dry_run=False, manager=owners.HANDOVER
     )
     return version_of(patched)
 
 
-def _operations(live: Body) -> list[Body]:
+def _operations(live: Body, retired: Collection[str]) -> list[Body]:
     """The patch of an object's owners. A version that is not the live one any more is refused."""
     metadata: Body = {
-        "managedFields": migrations.entries(live),
+        "managedFields": migrations.entries(live, retired),
         "resourceVersion": text(live, "metadata", "resourceVersion"),
         "uid": text(live, "metadata", "uid"),
     }

@@ -4,14 +4,16 @@ A write that meets another version looks what moved. Status alone: it is sent ag
 try, whose answer was lost: it is done. Anything else: it is stale, and planned anew.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 
 from pipeline_gitops import diffs
 from pipeline_gitops.documents import Body, at, mapping, text
 from pipeline_gitops.errors import InterruptedFault, UnreachableFault
+from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Receipt, Version
 from pipeline_gitops.manifests import EPOCH, FENCE
 from pipeline_gitops.plans import Change, Outcome, State
@@ -44,7 +46,10 @@ from pipeline_gitops.views import Action
 RESENDS = 5  # a rollout moves an object a few times a second; more than this is a fight
 STOPPING_S = 5.0  # GitHub's runner sends SIGTERM 7.5 s after SIGINT, then kills
 
+HEARTBEAT_S = 30.0
+
 _TICK_S = 0.1
+_MOST_NAMED = 3  # objects in a line of progress
 
 _MOVED = "it changed since it was planned"
 
@@ -54,7 +59,8 @@ class Writes:
 
     *created*: outcomes of writes that the claim itself had to make. *brought*: what of the set
     others have to wait for. *deadline*: on the clock's elapsed seconds. *patience_s*: how long an
-    object that is replaced may take to go, where it does not say so itself.
+    object that is replaced may take to go, where it does not say so itself. *say* takes a line of
+    progress: CI systems take a silent job for a dead one.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Writes:
         brought: Brought,
         deadline: float,
         patience_s: float | None,
+        say: Callable[[str], None],
     ) -> None:
         self._objects = objects
         self._apis = apis
@@ -81,6 +88,8 @@ class Writes:
         self._brought = brought
         self._deadline = deadline
         self._patience_s = patience_s
+        self._say = say
+        self._held: dict[ObjectId, str] = {}  # what a write waits for
         self._stop: InterruptedFault | None = None
         self._stop_at = 0.0
         self._resting = 0  # writes that wait for something, and need no connection
@@ -103,6 +112,7 @@ class Writes:
         waiting = list(reversed(changes))
         running: dict[Future[Outcome], Change] = {}
         unknown = False
+        started = told = self._clock.elapsed()
         try:
             while waiting or running:
                 self._listen()
@@ -112,6 +122,12 @@ class Writes:
                 if not running or self._is_over():
                     break
                 finished, _ = wait(running, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+                now = self._clock.elapsed()
+                if finished:
+                    told = now
+                elif now - told >= HEARTBEAT_S:
+                    told = now
+                    self._say(self._heartbeat(running.values(), now - started))
                 for future in finished:
                     del running[future]
                     outcome = future.result()
@@ -125,6 +141,12 @@ class Writes:
             yield _outcome(change, State.SKIPPED, "not tried any more")
         if self._stop:
             raise self._stop
+
+    def _heartbeat(self, changes: Iterable[Change], seconds: float) -> str:
+        ids = sorted(change.id for change in changes)
+        named = [f"{id}: {self._held.get(id, 'no answer yet')}" for id in ids[:_MOST_NAMED]]
+        more = f"; and {len(ids) - len(named)} more" if len(ids) > len(named) else ""
+        return f"still writing after {seconds:.0f} s: {'; '.join(named)}{more}"
 
     def _has_room(self, running: int) -> bool:
         return running - self._resting < self._objects.at_once
@@ -204,7 +226,12 @@ class Writes:
 
     def _replace(self, change: Change, resource: Resource, version: Version) -> Outcome:
         replacement = Replacement(
-            self._objects, self._clock, change, resource, patience_s=self._patience_s
+            self._objects,
+            self._clock,
+            change,
+            resource,
+            patience_s=self._patience_s,
+            held=partial(self._held.__setitem__, change.id),
         )
         return replacement.outcome(
             version, lambda: self._sent(change, resource, Version(""), force=False)
@@ -212,7 +239,13 @@ class Writes:
 
     def _apply(self, change: Change, resource: Resource, version: Version) -> Outcome:
         version = transfers.transfer(self._objects, resource, change, version)
-        return self._sent(change, resource, version, force=owners.is_taking(change.sight.owners))
+        # Where nobody owns anything there is only the server's stand-in, of which no dry run tells
+        # that it is in the way: it sends no number of a claim.
+        unowned = change.sight.before is not None and not any(
+            fieldsets.entries(change.sight.before)
+        )
+        force = unowned or owners.is_taking(change.sight.owners)
+        return self._sent(change, resource, version, force=force)
 
     def _sent(
         self, change: Change, resource: Resource, version: Version, *, force: bool
@@ -235,6 +268,7 @@ class Writes:
             else:
                 done = _outcome(change, State.DONE, message, live=answer.body)
                 return replace(done, receipt=self._receipt(change, answer))
+            self._held[change.id] = f"waits for {awaited.what}"
             self._rest(awaited.every_s)
             waited = self._clock.elapsed() - started
             message = f"waited {waited:.0f} s for {awaited.what}" if waited >= 1 else ""
@@ -281,15 +315,16 @@ def _is_noise(change: Change, live: Body) -> bool:
     if before is None or is_terminating(live) or not _is_same(before, live):
         return False
     # Our own migration may stand between what was seen and what is there now.
-    known = (_touch(before), _touch(_migrated(before)))
+    known = (_touch(before), _touch(_migrated(before, change.sight.retired)))
     return _touch(live) in known and diffs.same(before, live)
 
 
-def _migrated(before: Body) -> Body:
+def _migrated(before: Body, retired: Collection[str]) -> Body:
     """The object with its owners as a migration leaves them."""
-    if not migrations.moved(before):
+    if not migrations.moved(before, retired):
         return before
-    metadata = {**mapping(before, "metadata"), "managedFields": migrations.entries(before)}
+    owners_then = migrations.entries(before, retired)
+    metadata = {**mapping(before, "metadata"), "managedFields": owners_then}
     return {**before, "metadata": metadata}
 
 

@@ -17,11 +17,8 @@ def test_merge_request_is_read(world: World) -> None:
     """Everything that a report needs to know of it."""
     found = world.connect().merge_request(7)
 
-    assert (found.number, found.title, found.state) == (7, "Change 7", "open")
-    assert (found.head_sha, found.base_branch) == (f"{7:040x}", "main")
-    assert found.merge_sha == ""
-    assert found.labels == ("urgent",)
-    assert found.url.startswith(world.server.origin)
+    assert (found.number, found.state) == (7, "open")
+    assert (found.head_sha, found.merge_sha) == (f"{7:040x}", "")
 
 
 def test_unknown_merge_request_is_a_fault(world: World) -> None:

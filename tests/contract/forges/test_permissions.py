@@ -62,11 +62,13 @@ def test_what_a_forge_has_not_is_known_without_asking(world: World, surface: Sur
         ForgeKind.GITEA: (Surface.CHECK, Surface.DEPLOYMENT),
     }
 
-    lack = world.connect().lacks(surface)
+    forge = world.connect()
+
+    lack = forge.lacks(surface)
 
     assert world.server.seen == []
     assert (lack is not None) == (surface in none[world.kind])
-    assert lack is None or (lack.what.startswith(world.connect().name), lack.cure) == (True, "")
+    assert lack is None or (lack.what.startswith(type(forge).__name__), lack.cure) == (True, "")
 
 
 def test_what_a_forge_has_not_is_never_sent(world: World) -> None:

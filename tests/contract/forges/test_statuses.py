@@ -9,6 +9,7 @@ from tests.contract.forges.worlds import (
     World,
     status,
 )
+from tests.fakes.forge import newest
 
 
 @pytest.mark.parametrize("state", list(StatusState))
@@ -24,7 +25,7 @@ def test_status_is_set_and_read(world: World, state: StatusState) -> None:
 
     forge.set_status(wanted)
 
-    (found,) = forge.statuses(SHA)
+    (found,) = newest(forge, SHA)
     read = in_its_words.get((world.kind, state), state)
     assert (found.context, found.state) == (wanted.context, read)
     assert (found.description, found.url) == ("no changes", "https://ci.example.com/1")
@@ -38,7 +39,7 @@ def test_newest_status_per_context(world: World) -> None:
     forge.set_status(status("2 of 2 objects written"))
     forge.set_status(status("failed", context="pipeline-gitops/prod", state=StatusState.FAILURE))
 
-    found = {one.context: (one.state, one.description) for one in forge.statuses(SHA)}
+    found = {one.context: (one.state, one.description) for one in newest(forge, SHA)}
 
     assert found == {
         "pipeline-gitops/staging": (StatusState.SUCCESS, "2 of 2 objects written"),
@@ -65,7 +66,7 @@ def test_newest_status_is_found_over_pages(world: World) -> None:
     for number in range(120):
         forge.set_status(status(f"try {number}", context=f"check {number % 60}"))
 
-    found = {one.context: one.description for one in forge.statuses(SHA)}
+    found = {one.context: one.description for one in newest(forge, SHA)}
 
     assert len(found) == 60
     assert found["check 0"] == "try 60"
@@ -88,7 +89,7 @@ def test_address_over_the_limit_is_left_out(world: World) -> None:
 
     forge.set_status(status(url=f"https://ci.example.com/{'x' * 2_000}"))
 
-    (found,) = forge.statuses(SHA)
+    (found,) = newest(forge, SHA)
     assert found.url == ""
 
 
@@ -99,7 +100,7 @@ def test_equal_status_is_fine(world: World) -> None:
     for _ in range(2):
         forge.set_status(status("starts", state=StatusState.PENDING))
 
-    (found,) = forge.statuses(SHA)
+    (found,) = newest(forge, SHA)
     assert found.state is StatusState.PENDING
 
 
@@ -111,5 +112,5 @@ def test_status_moves_from_waiting_to_its_end(world: World) -> None:
     for state in steps:
         forge.set_status(status(state=state))
 
-    (found,) = forge.statuses(SHA)
+    (found,) = newest(forge, SHA)
     assert found.state is StatusState.SUCCESS

@@ -88,6 +88,12 @@ def test_a_change_request_of_gitlab() -> None:
             "shop/deploy",
         ),
         (
+            "https://acme.ghe.com/shop/deploy.git",
+            ForgeKind.GITHUB,
+            "https://api.acme.ghe.com",
+            "shop/deploy",
+        ),
+        (
             "http://github.example:3000/shop/deploy",
             ForgeKind.GITHUB,
             "http://github.example:3000/api/v3",
@@ -120,6 +126,23 @@ def test_two_tokens_do_not_tell_the_forge() -> None:
     context = detect(JOB, GIT_URL="https://git.example/shop/deploy.git", GITLAB_TOKEN="glpat")
 
     assert (context.forge, context.token) == (ForgeKind.NONE, "")
+
+
+@pytest.mark.parametrize(
+    "git_url",
+    [
+        "https://bitbucket.org/shop/deploy.git",
+        "git@bitbucket.shop.example:shop/deploy.git",
+        "https://codeberg.org/shop/deploy",
+        "https://gitea.shop.example/shop/deploy.git",
+        "https://shop@dev.azure.com/shop/deploy/_git/deploy",
+    ],
+)
+def test_a_token_is_not_sent_to_a_forge_of_another_kind(git_url: str) -> None:
+    """Jobs have a GITHUB_TOKEN for modules and releases too, wherever their repository is."""
+    context = detect(JOB, GIT_URL=git_url)
+
+    assert (context.forge, context.api_url, context.token) == (ForgeKind.NONE, "", "")
 
 
 @pytest.mark.parametrize(

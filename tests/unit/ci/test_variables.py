@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline_gitops import ci
+from pipeline_gitops.ci import variables
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,14 @@ def test_a_password_in_an_address_is_a_secret() -> None:
     environ = {"HTTPS_PROXY": "http://bot:p%40ssword@proxy.example.com:3128", "URL": "http://[x@"}
 
     assert list(ci.secrets(environ)) == ["p@ssword"]
+
+
+def test_a_line_end_behind_a_secret_is_none_of_it() -> None:
+    """Files and web forms leave one; what is sent, and has to be masked, is the value alone."""
+    secrets = list(ci.secrets({"DEPLOY_TOKEN": "hunter2hunter2\n"}))
+
+    assert "hunter2hunter2" in secrets
+    assert variables.token({"DEPLOY_TOKEN": "hunter2hunter2\n"}, ["CI_TOKEN", "DEPLOY_TOKEN"]) == (
+        "hunter2hunter2",
+        "DEPLOY_TOKEN",
+    )

@@ -46,14 +46,14 @@ BOMBS = {
 def test_bomb(name: str) -> None:
     """A text made to hurt is a finding within seconds."""
     text, rule = BOMBS[name]
-    started = time.monotonic()
+    started = time.process_time()
 
     read, findings = documents.read(text, "f.yaml")
 
     assert read == ()
     assert findings[-1].rule == rule
     assert findings[-1].place.file == "f.yaml"
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
 
 
 def test_values_are_counted_over_the_whole_file() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline_gitops.ci import CIContext, ForgeKind
-from pipeline_gitops.errors import ReportFault
+from pipeline_gitops.errors import LackingFault, ReportFault
 from pipeline_gitops.forges.github import GitHub
 from pipeline_gitops.pipeline import notes
 from pipeline_gitops.pipeline.notes import Posting, Section, Stamp
@@ -60,7 +60,7 @@ def test_other_apps_are_not_taken_for_actions(
 
 
 @pytest.mark.parametrize("text", ["{}", '{"data": null}', "[]", "nonsense"])
-@pytest.mark.parametrize("status", [200, 403, 404, 502, 0])
+@pytest.mark.parametrize("status", [200, 403, 404])
 def test_app_without_a_name_is_actions(
     server: FakeGitHub, connect: Callable[..., GitHub], status: int, text: str
 ) -> None:
@@ -68,6 +68,48 @@ def test_app_without_a_name_is_actions(
     server.fail("POST", "/api/graphql", status=status, text=text)
 
     assert connect("actions").me() == "github-actions[bot]"
+
+
+@pytest.mark.parametrize("status", [0, 502])
+def test_app_is_not_guessed_while_nobody_answers(
+    server: FakeGitHub, connect: Callable[..., GitHub], status: int
+) -> None:
+    """Under another account's name we would begin a second note, and take its word for ours."""
+    for _ in range(4):
+        server.fail("POST", "/api/graphql", status=status)
+
+    with pytest.raises(ReportFault):
+        connect("actions").me()
+
+
+def test_name_of_an_app_is_asked_for_again(
+    server: FakeGitHub, connect: Callable[..., GitHub]
+) -> None:
+    """It is sent like a write, and changes nothing."""
+    server.fail("POST", "/api/graphql", status=502)
+
+    assert connect("actions").me() == "github-actions[bot]"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_secondary_limit_without_headers_is_no_lack_of_rights(
+    server: FakeGitHub, connect: Callable[..., GitHub], method: str
+) -> None:
+    """It lasts a minute at least: whoever asks again at once is banned."""
+    pauses: list[float] = []
+    text = '{"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}'
+    server.fail(method, "comments", status=403, text=text)
+    forge = connect(pauses=pauses)
+
+    with pytest.raises(ReportFault) as caught:
+        if method == "GET":
+            forge.notes(MERGE_REQUEST)
+        else:
+            forge.create_note(MERGE_REQUEST, Shown("hello"))
+
+    assert not isinstance(caught.value, LackingFault)
+    assert "throttles" in caught.value.cure
+    assert pauses == []
 
 
 def test_note_of_actions_is_found_again(connect: Callable[..., GitHub]) -> None:
@@ -151,3 +193,15 @@ def test_many_writes_are_paced(server: FakeGitHub) -> None:
     forge.close()
 
     assert pauses == [1.0, 1.0]
+
+
+def test_an_answer_that_is_yet_to_come_is_not_asked_for_again_and_again(
+    server: FakeGitHub, connect: Callable[..., GitHub]
+) -> None:
+    """PyGithub asks for as long as it is answered with 202."""
+    server.fail("GET", "comments", status=202, text="[]")
+
+    with pytest.raises(ReportFault, match="not one of GitHub"):
+        connect().notes(MERGE_REQUEST)
+
+    assert len(server.seen) == 1

@@ -1,40 +1,20 @@
 """Repositories as people have them: an origin, a clone, a shallow one."""
 
-import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pipeline_gitops.git import Git
+from tests.contract import places
+from tests.contract.places import ENVIRON
 
-ENVIRON = {
-    "PATH": os.environ["PATH"],
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
-PERSON = {
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.com",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.com",
-}
 NOWHERE = "0123456789" * 4
 
 
 def sh(cwd: Path, *args: str) -> str:
     """A Git command of a person."""
-    done = subprocess.run(
-        ["git", *args],
-        cwd=cwd,
-        env={**ENVIRON, **PERSON},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return done.stdout.strip()
+    return places.sh(cwd, *args).decode().strip()
 
 
 def commit(cwd: Path, files: Mapping[str, str], message: str = "change") -> str:

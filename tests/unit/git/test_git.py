@@ -1,6 +1,7 @@
 """Git is read from its objects, and nothing of the user's is touched."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,8 @@ def test_repository_of_another_user_comes_with_the_cure(tmp_path: Path, clone: P
     git = tmp_path / "bin" / "git"
     git.parent.mkdir()
     # Git's own switch for its tests: take every repository for somebody else's.
-    git.write_text(
-        f'#!/bin/sh\nPATH={ENVIRON["PATH"]} GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n'
-    )
+    path = shlex.quote(ENVIRON["PATH"])
+    git.write_text(f'#!/bin/sh\nPATH={path} GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n')
     git.chmod(0o755)
 
     with pytest.raises(UsageFault, match="belongs to another user") as caught:

@@ -97,6 +97,32 @@ def test_a_stop_while_the_note_is_written_is_told_and_ends_nothing(forge: FakeFo
     assert [one.state for one in forge.board.statuses] == [StatusState.SUCCESS]
 
 
+def test_a_note_that_is_not_taken_keeps_no_other_from_its_merge_request(forge: FakeForge) -> None:
+    """One merge request is locked, say; the others that came with the deploy are told."""
+    other = MergeRequest(number=13, state="merged", merge_sha="ef" * 20)
+    forge.board.brought["ef" * 20] = [other]
+    forge.fail("create", done=False)
+
+    (told,) = deliver(forge, report(), brought={"prod": [Commit(sha="ef" * 20)]})
+
+    assert told.is_missed
+    assert len(forge.board.notes) == 1
+
+
+def test_a_report_that_is_older_than_the_note_says_so(forge: FakeForge) -> None:
+    """Whoever looks for it finds why it is not there."""
+    deliver(forge, report())
+    clock = FakeClock()
+    recorder = Recorder(forge, SHA, "", deploys=True)
+
+    told = deliveries.deliver(
+        report(), Address(sha=SHA), Stamp(phase=0, run=9), recorder, forge, clock
+    )
+
+    (one,) = told
+    assert one.said == "the note on merge request 12 has newer reports: it stays"
+
+
 def test_without_a_merge_request_that_is_said(forge: FakeForge) -> None:
     """A direct push is no fault: status and job are its report."""
     forge.board.brought.clear()
@@ -189,7 +215,7 @@ def test_findings_are_put_beside_their_lines(forge: FakeForge) -> None:
 
     (check,) = forge.board.checks
     assert [one.message for one in check.annotations] == ["finding 2", "finding 1"]
-    assert check.title == "1 errors, 0 warnings, 1 notices"
+    assert check.title == "1 error, 0 warnings, 1 notice"
     assert Told(surface=Surface.CHECK) in told
     assert forge.log[-1] == "check"
 
@@ -246,7 +272,7 @@ def test_a_forge_without_check_runs_is_not_bothered(forge: FakeForge) -> None:
             StatusState.CANCELLED,
             "stopped by SIGTERM",
         ),
-        ({"verdict": Verdict.REJECTED, "findings": (finding(),)}, StatusState.FAILURE, "1 errors"),
+        ({"verdict": Verdict.REJECTED, "findings": (finding(),)}, StatusState.FAILURE, "1 error"),
     ],
 )
 def test_how_an_environment_ended_is_told(

@@ -182,7 +182,7 @@ def test_what_is_left_of_a_hook_has_to_be_gone_first() -> None:
     assert result.verdict is Verdict.PARTIAL
     (skipped,) = [one for one in result.written if one.state == "skipped"]
     assert skipped.message == (
-        "not sent: Job.batch shop/first was deleted, and is still there: something holds it"
+        "not sent: Job.batch shop/first was deleted, and is still there: it is being deleted"
     )
 
 

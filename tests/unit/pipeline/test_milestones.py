@@ -1,11 +1,14 @@
 """Commit status and deployment say the same at any time, as far as the token lets them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from pipeline_gitops.errors import LackingFault, ReportFault, Verdict
 from pipeline_gitops.pipeline import milestones
 from pipeline_gitops.pipeline.milestones import Milestone, Recorder
-from pipeline_gitops.ports import StatusState, Surface
+from pipeline_gitops.ports import Deployment, StatusState, Surface
 from tests.fakes.forge import FakeForge
 from tests.fakes.world import FakeClock
 
@@ -130,6 +133,99 @@ def test_an_end_that_is_not_taken_is_missed() -> None:
 
     assert isinstance(telling.missed[Surface.STATUS], ReportFault)
     assert forge.log == ["status", "deployment", "deployment"]
+
+
+@pytest.mark.parametrize("names", [("dev", "prod", "staging"), ("dev", "staging", "prod")])
+def test_one_environment_that_is_protected_leaves_no_other_running(names: Sequence[str]) -> None:
+    """GitLab says 403 of a protected one; the others have begun, and have to end."""
+    forge = FakeForge(FakeClock())
+    set_deployment = forge.set_deployment
+
+    def protected(deployment: Deployment) -> None:
+        if deployment.environment == "prod":
+            raise LackingFault("403", "give the job's user `Allowed to deploy`")
+        set_deployment(deployment)
+
+    forge.set_deployment = protected  # type: ignore[method-assign]
+    telling = recorder(forge)
+
+    for name in names:
+        telling.tell(milestones.running(name))
+    telling.end(map(well, names))
+
+    ends = {one.environment: one.state for one in forge.board.deployments}
+    assert ends == {"dev": StatusState.SUCCESS, "staging": StatusState.SUCCESS}
+    assert [*telling.missed] == [Surface.DEPLOYMENT]
+
+
+def test_an_end_that_is_refused_of_one_is_told_of_the_others() -> None:
+    """A commit with a thousand statuses of one context takes those of another."""
+    forge = FakeForge(FakeClock())
+    telling = recorder(forge, deploys=False)
+    for name in ("dev", "staging", "prod"):
+        telling.tell(milestones.running(name))
+    forge.fail("status", done=False)
+
+    telling.end(map(well, ("dev", "staging", "prod")))
+
+    ends = {one.context: one.state for one in forge.board.statuses}
+    assert ends == {
+        "pipeline-gitops/dev": StatusState.RUNNING,
+        "pipeline-gitops/staging": StatusState.SUCCESS,
+        "pipeline-gitops/prod": StatusState.SUCCESS,
+    }
+
+
+def test_a_forge_that_went_away_costs_two_timeouts_at_the_end() -> None:
+    """However many environments wait to be told."""
+    forge = FakeForge(FakeClock())
+    names = [f"env{number}" for number in range(9)]
+    telling = recorder(forge, deploys=False)
+    telling.tell(well("env0"))
+    for _ in names:
+        forge.fail("status", done=False)
+
+    telling.end(map(well, names))
+
+    assert forge.log == ["status"] * 3
+
+
+# -- what a status says --------------------------------------------------------------------------
+
+PLAN = "a1" * 12
+
+
+def test_a_plan_is_read_from_where_it_was_written() -> None:
+    """However long the sentence before it is."""
+    reviewed = replace(well(), description="3 to update " * 40, plan=PLAN)
+
+    said = milestones.described(reviewed, 140)
+
+    assert len(said) == 140
+    assert milestones.plan_in(said) == PLAN
+
+
+@pytest.mark.parametrize("end", ["", "\n", " ", " \t\n ", "\u2028", "\xa0", "; plan x"])
+@pytest.mark.parametrize("start", ["", "x" * 108, "x" * 200])
+def test_nobody_else_names_a_plan(start: str, end: str) -> None:
+    """A server's message, or a stranger's, would be taken for what was reviewed."""
+    failed = replace(well(), description=f"{start}; plan {PLAN}{end}")
+
+    for limit in (140, 255):
+        said = milestones.described(failed, limit)
+        assert milestones.plan_in(said) == ""
+        assert milestones.plan_in(said.strip()) == ""
+
+
+def test_long_names_that_begin_alike_are_two_contexts() -> None:
+    """No longer than every forge takes them, so that none cuts them to the same one."""
+    names = ["x" * 300, "x" * 300 + "y", "x" * 10]
+
+    contexts = [*map(milestones.context, names)]
+
+    assert len(set(contexts)) == len(names)
+    assert max(map(len, contexts)) == 255
+    assert contexts[2] == "pipeline-gitops/xxxxxxxxxx"
 
 
 @pytest.mark.parametrize(

@@ -303,3 +303,15 @@ def test_a_review_of_an_older_commit_marks_itself(forge: FakeForge) -> None:
     notes.report_on(moved, made, Stamp(), forge, forge._clock, Sharing())
 
     assert "an older commit" in forge.board.bodies()[0]
+
+
+@pytest.mark.parametrize("rank", [0, 3])
+def test_who_is_asked_to_stop_writes_without_waiting(rank: int) -> None:
+    """The runner kills in a few seconds: the note is worth more than the wait."""
+    clock = FakeClock(interrupt_at=0)
+    forge = FakeForge(clock)
+
+    posted = notes.upsert(forge, MERGE_REQUEST, [section()], clock=clock, writers=5, rank=rank)
+
+    assert posted.how is Posting.CREATED
+    assert held(forge.board) == {"staging": "3 changes"}

@@ -14,7 +14,7 @@ from pipeline_gitops.pipeline import rollouts
 from pipeline_gitops.pipeline.looks import Written
 from pipeline_gitops.plans import Change, Outcome, Sight, State
 from pipeline_gitops.ports import Event, Evidence, Snapshot
-from pipeline_gitops.views import Action, Health, RolloutView
+from pipeline_gitops.views import Action, Health, HealthView, RolloutView
 from tests.fakes.world import FakeClock, FakeJournal
 from tests.unit.pipeline.films import (
     API,
@@ -263,7 +263,54 @@ def test_until_gone_says_what_is_left() -> None:
     clock = FakeClock()
     frames = {API: [deployment(0), None], WEB: [deployment(0)]}
 
-    left = rollouts.until_gone(Film(clock, frames), frozenset(frames), clock=clock, deadline=5.0)
-    gone = rollouts.until_gone(Film(clock, frames), frozenset({API}), clock=clock, deadline=9.0)
+    left = until_gone(clock, frames, deadline=5.0)
+    gone = until_gone(clock, {API: frames[API]}, deadline=9.0)
 
-    assert (left, gone) == ({WEB}, frozenset())
+    assert ([view.id for view in left], gone) == ([WEB], ())
+
+
+def until_gone(
+    clock: FakeClock,
+    frames: Mapping[ObjectId, Sequence[Any]],
+    *,
+    deadline: float,
+    journal: FakeJournal | None = None,
+    begun: bool = False,
+) -> tuple[HealthView, ...]:
+    return rollouts.until_gone(
+        Film(clock, frames),
+        frozenset(frames),
+        clock=clock,
+        deadline=deadline,
+        journal=journal or FakeJournal(),
+        begun=begun,
+    )
+
+
+def leaving(*finalizers: str) -> dict[str, Any]:
+    metadata = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": list(finalizers)}
+    return {**deployment(1), "metadata": metadata}
+
+
+def test_a_deletion_that_takes_long_is_no_silence() -> None:
+    """What holds it is said every half minute, and a terminal shows it all the time."""
+    journal = FakeJournal()
+
+    until_gone(FakeClock(), {WEB: [leaving("example.com/hold")]}, deadline=70.0, journal=journal)
+
+    held = f"{WEB}: it is being deleted; finalizer example.com/hold holds it"
+    assert journal.lines == [
+        f"still waiting after 30 s: {held}",
+        f"still waiting after 60 s: {held}",
+    ]
+    assert [row.health for row in journal.pictures[0]] == [Health.TERMINATING]
+    assert journal.pictures[-1] == ()
+
+
+def test_of_a_deletion_that_somebody_else_began_only_what_goes_is_waited_for() -> None:
+    """An object that stays has been made anew: it is theirs."""
+    frames = {API: [deployment(1)], WEB: [leaving("example.com/hold")]}
+
+    left = until_gone(FakeClock(), frames, deadline=2.0, begun=True)
+
+    assert [view.id for view in left] == [WEB]

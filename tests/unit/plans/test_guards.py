@@ -206,7 +206,7 @@ def test_ten_thousand_objects_are_planned_and_guarded_in_seconds() -> None:
         Sight(id=ObjectId("", "ConfigMap", "shop", f"d{number}"), before=body(name=f"d{number}"))
         for number in range(1_000)
     ]
-    started = time.monotonic()
+    started = time.process_time()
 
     plan = plans.compute(survey(*created, *gone), prune=True)
     found = guard(plan, Scope(namespaces=("sh*",)))
@@ -216,4 +216,4 @@ def test_ten_thousand_objects_are_planned_and_guarded_in_seconds() -> None:
 
     assert (found, beyond) == ((), ())
     assert sum(len(wave.changes) for wave in (*ordered.main, *ordered.last)) == 11_000
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

@@ -98,7 +98,7 @@ def test_nothing_to_change_counts_as_nothing() -> None:
 
 def test_sarif_holds_rules_levels_and_places() -> None:
     """Version 2.1.0, one run, one result for each finding."""
-    warning = replace(WRONG, rule="api-deprecated", severity=Severity.WARNING, place=Place(""))
+    warning = replace(WRONG, rule="api-deprecated", severity=Severity.WARNING)
 
     told = json.loads(made("sarif", rejected(WRONG, warning)))
 
@@ -108,7 +108,19 @@ def test_sarif_holds_rules_levels_and_places() -> None:
     assert [result["level"] for result in run["results"]] == ["error", "warning"]
     (place,) = run["results"][0]["locations"]
     assert place["physicalLocation"]["region"] == {"startLine": 7}
-    assert "locations" not in run["results"][1]
+
+
+def test_a_finding_without_a_place_is_told_beside_the_results() -> None:
+    """GitHub refuses a file in which one result has no location."""
+    nowhere = replace(WRONG, message="nothing is rendered", cure="", place=Place(""))
+
+    (run,) = json.loads(made("sarif", rejected(WRONG, nowhere)))["runs"]
+
+    assert all(result["locations"] for result in run["results"])
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"]
+    (told,) = invocation["toolExecutionNotifications"]
+    assert (told["level"], "nothing is rendered" in told["message"]["text"]) == ("error", True)
 
 
 def test_a_path_in_sarif_is_an_address() -> None:

@@ -1,5 +1,6 @@
 """What is said of the way back after a failed deploy."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from pipeline_gitops import masks, reports
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.reports import recoveries, words
+from pipeline_gitops.reports import notes, recoveries, words
+from pipeline_gitops.reports.notes import Stamp
 from pipeline_gitops.views import (
     Action,
     CardView,
@@ -22,6 +24,7 @@ from pipeline_gitops.views import (
     RolloutView,
     WrittenView,
 )
+from tests.unit.reports.samples import change, deployed, report, rollout
 
 API = ObjectId("apps", "Deployment", "shop", "api")
 JOB = ObjectId("batch", "Job", "shop", "seed")
@@ -162,3 +165,15 @@ def test_a_secret_in_the_way_back_is_masked(kind: str) -> None:
 
     assert "hunter2" not in shown
     assert "rolled back to 1a2b3c4" in shown or kind == "json"
+
+
+def test_a_name_runs_nothing_in_the_shell_that_it_is_copied_to() -> None:
+    """Environments are found by the names of folders, which a branch may bring."""
+    there = replace(failed(back(ended(Verdict.PARTIAL))), environment="$(reboot)")
+    gone = replace(deployed(change(), rollout=rollout()), environment="a b", previous=REVISION)
+
+    (section,) = notes.sections_of(report(gone), Stamp(), limit=60_000)
+
+    told = words.next_step(Report(command="deploy", results=(there,)))
+    assert "rollback --environment '$(reboot)' --to" in told
+    assert "pipeline-gitops rollback --environment 'a b'" in section.body

@@ -20,7 +20,24 @@ def test_the_verdict_is_the_first_line_and_the_next_step_the_last() -> None:
     lines = text(reviewed(change())).rstrip("\n").split("\n")
 
     assert lines[0] == "✓ prod: 1 to change"
-    assert lines[-1] == "Next merge when these are the changes you mean"
+    assert lines[-1] == "Next: merge when these are the changes you mean"
+
+
+def test_a_long_report_ends_with_the_verdict_too() -> None:
+    """What fills more than a screen leaves its end in sight, not its beginning."""
+    long = replace(change(), lines=tuple(f"+{number}" for number in range(30)))
+
+    lines = text(reviewed(long)).rstrip("\n").split("\n")
+
+    assert lines[-2:] == [lines[0], "Next: merge when these are the changes you mean"]
+    assert text(reviewed(change())).count(lines[0]) == 1
+
+
+def test_the_table_has_only_columns_that_say_something() -> None:
+    """Six counts of which five are nought hide the one, and do not fit 80 columns."""
+    header = text(reviewed(change())).split("\n")[2]
+
+    assert header.split() == ["environment", "change", "unchanged", "compared", "with"]
 
 
 def test_a_finding_says_where_what_and_what_to_do() -> None:
@@ -34,13 +51,13 @@ def test_a_finding_says_where_what_and_what_to_do() -> None:
     assert "✗ a.yaml:3:7  schema\n  not a number\n    → write 3" in shown
 
 
-def test_a_refusal_comes_with_its_cure() -> None:
-    """What we will not do, and what would make us do it."""
+def test_a_refusal_comes_with_its_rule_and_its_cure() -> None:
+    """What we will not do, under which name the documentation has it, and what would make us."""
     refusal = Refusal(rule="max-deletes", message="too many", cure="confirm it")
 
     shown = text(replace(reviewed(), refusals=(refusal,), verdict=Verdict.REFUSED))
 
-    assert "  ✗ refused: too many\n    → confirm it" in shown
+    assert "  ✗ refused: too many (max-deletes)\n    → confirm it" in shown
 
 
 def test_deletions_are_shown_before_the_rest() -> None:
@@ -48,6 +65,21 @@ def test_deletions_are_shown_before_the_rest() -> None:
     shown = text(reviewed(change(Action.CREATE), change(Action.DELETE, id=DATA)))
 
     assert shown.index("delete PersistentVolumeClaim") < shown.index("create Deployment")
+
+
+def test_of_many_new_objects_only_the_names_are_shown() -> None:
+    """A first deploy is no thousand lines long; what is changed beside it is shown whole."""
+    new = [
+        replace(change(Action.CREATE, id=DATA._replace(name=f"d{number}")), lines=("+new",))
+        for number in range(4)
+    ]
+
+    many = text(reviewed(*new, replace(change(), lines=("-old", "+other"))))
+    few = text(reviewed(*new[:3]))
+
+    assert all(f"create  PersistentVolumeClaim shop/d{number}" in many for number in range(4))
+    assert "4 new objects by name only" in many
+    assert (many.count("+new"), many.count("+other"), few.count("+new")) == (0, 1, 3)
 
 
 def test_a_diff_is_coloured_by_its_sign() -> None:
@@ -75,7 +107,7 @@ def test_only_our_lines_start_at_the_margin(report: Report) -> None:
     shown = reports.terminal(masks.seal(report, ()), colour=False)
 
     lines = shown.split("\n")
-    assert len([line for line in lines if line.startswith("Next ")]) == 1
+    assert len([line for line in lines if line.startswith("Next:")]) == 1
     assert shown.startswith(("✗ ", "! ", "✓ ", "= "))
 
 

@@ -49,6 +49,31 @@ def test_the_worst_environment_speaks_first() -> None:
     assert headline == "zeta: target unreachable, or access denied; alpha is fine"
 
 
+def test_the_cause_of_a_red_answer_comes_before_its_dangers() -> None:
+    """Who opens a failed deploy asks why it failed; nothing was deleted yet."""
+    card = CardView(id=API, cause="cannot pull the image")
+    failed = replace(
+        deployed(CREATED, change(Action.DELETE, id=DATA), rollout=rollout(API)),
+        verdict=Verdict.UNHEALTHY,
+        cards=(card,),
+        dangers=(f"{DATA} is deleted",),
+    )
+
+    assert [one.label for one in words.concerns(report(failed))] == ["Cause", "Danger"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(1, "1 more environment failed"), (2, "2 more environments failed")],
+)
+def test_environments_that_are_not_named_are_counted(more: int, said: str) -> None:
+    """Two names are enough for a headline."""
+    failed = replace(reviewed(), verdict=Verdict.UNREACHABLE)
+    named = [replace(failed, environment=f"e{number}") for number in range(2 + more)]
+
+    assert words.headline(report(*named)).endswith(said)
+
+
 def test_environments_without_changes_are_one_sentence() -> None:
     """Two quiet environments do not make two clauses."""
     quiet = (reviewed(environment="a"), reviewed(environment="b"))

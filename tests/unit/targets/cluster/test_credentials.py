@@ -3,6 +3,7 @@
 import json
 import logging
 import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.errors import Fault, UnreachableFault, UsageFault
 from pipeline_gitops.targets.cluster import credentials
 from pipeline_gitops.targets.cluster.credentials import Connection
+from tests.contract import hooks
 
 CANARY = "c4n4ry-token"
 
@@ -183,6 +185,41 @@ def test_plugin(tmp_path: Path) -> None:
     assert connection.authorization.headers() == {"Authorization": f"Bearer {CANARY}"}
 
 
+def test_key_of_a_plugin_is_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read once, from a file that is gone before the first request."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    file, _ = hooks.certificate(tmp_path)
+    both = file.read_text()
+    status = {"clientCertificateData": both, "clientKeyData": both}
+    answer = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": status,
+    }
+    (tmp_path / "answer").write_text(json.dumps(answer))
+    path = plugin(tmp_path, f"cat {tmp_path}/answer")
+
+    connections = [connect(ClusterSpec(kubeconfig=path)) for _ in range(2)]
+
+    assert list(folder.rglob("*")) == []
+    assert [len(one.authorization.headers()) for one in connections] == [0, 0]
+
+
+def test_certificate_of_a_plugin_that_is_none(tmp_path: Path) -> None:
+    """It is said before anything is asked, and nothing of it is shown."""
+    status = {"clientCertificateData": CANARY, "clientKeyData": CANARY}
+    answer = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": status,
+    }
+    path = plugin(tmp_path, f"echo '{json.dumps(answer)}'")
+
+    assert isinstance(fault_of(ClusterSpec(kubeconfig=path)), UsageFault)
+
+
 @pytest.mark.parametrize(
     "script", [f"echo {CANARY} >&2; exit 1", f"echo {CANARY}", "echo '{}'", "exit 0"]
 )
@@ -299,7 +336,8 @@ def test_named_context_without_kubeconfig(tmp_path: Path) -> None:
 def test_in_cluster(tmp_path: Path) -> None:
     """In a pod the service account's token is used, and read again when it is rotated."""
     (tmp_path / "token").write_text("one\n")
-    (tmp_path / "ca.crt").write_text("certificate")
+    file, _ = hooks.certificate(tmp_path)
+    file.rename(tmp_path / "ca.crt")
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
 
     connection = credentials.connect(ClusterSpec(), environ=environ, service_account=str(tmp_path))

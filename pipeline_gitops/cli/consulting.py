@@ -1,4 +1,4 @@
-"""What the forge is asked before a deploy writes, and how long anybody waits for the answer.
+"""Consulting the forge before a deploy writes, and how long anybody waits for the answer.
 
 A deploy that has to be reviewed waits as long as it takes. One that is only warned does not: a
 thread asks, and what comes too late is not known.
@@ -17,13 +17,13 @@ from pipeline_gitops.git import Git
 from pipeline_gitops.pipeline import deliveries
 from pipeline_gitops.pipeline.inquiries import (
     LONGEST_PAUSE_S,
-    MOST_COMMITS,
     Evidence,
     Inquiries,
     Inquiry,
     Look,
     silent,
 )
+from pipeline_gitops.pipeline.origins import MOST_COMMITS
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.ports import Commit
 
@@ -46,6 +46,14 @@ def look(session: Session, git: Git, prepared: Sequence[Prepared], revision: str
     )
     asking = _Asking(session, git, inquiry)
     return asking if required else _InTime(asking, session)
+
+
+def since(git: Git, older: str, newer: str) -> Sequence[Commit]:
+    """The commits that a deploy carries, newest first; () where the clone does not hold them."""
+    try:
+        return git.history(older, newer, most=MOST_COMMITS)
+    except Fault:
+        return ()
 
 
 class _Asking:
@@ -84,10 +92,7 @@ class _Asking:
         self._session.clock.sleep(seconds)
 
     def _since(self, older: str) -> Sequence[Commit]:
-        try:
-            return self._git.history(older, self._inquiry.commit, most=MOST_COMMITS)
-        except Fault:  # a clone that does not hold it
-            return ()
+        return since(self._git, older, self._inquiry.commit)
 
 
 class _InTime:
