@@ -21,10 +21,10 @@ from pipeline_gitops.ci import CIContext, ForgeKind  # noqa: E402
 from pipeline_gitops.cli.clocks import SystemClock  # noqa: E402
 from pipeline_gitops.forges.github import GitHub  # noqa: E402
 from pipeline_gitops.masks import Sealed, seal  # noqa: E402
-from pipeline_gitops.pipeline import deliveries, notes  # noqa: E402
-from pipeline_gitops.pipeline.deliveries import Address  # noqa: E402
-from pipeline_gitops.pipeline.milestones import Recorder  # noqa: E402
-from pipeline_gitops.pipeline.notes import Sharing, Stamp  # noqa: E402
+from pipeline_gitops.pipeline.merge_requests import deliveries, notes  # noqa: E402
+from pipeline_gitops.pipeline.merge_requests.deliveries import Address  # noqa: E402
+from pipeline_gitops.pipeline.merge_requests.milestones import Recorder  # noqa: E402
+from pipeline_gitops.pipeline.merge_requests.notes import Sharing, Stamp  # noqa: E402
 from pipeline_gitops.ports import MergeRequest  # noqa: E402
 from pipeline_gitops.reports import notes as texts  # noqa: E402
 from tests.fakes.github import FakeGitHub  # noqa: E402

@@ -191,7 +191,7 @@ def test_every_variable_of_the_action_is_a_flag() -> None:
     """A misspelt variable would silently do nothing."""
     (action,) = documents_of("action.yml")
     options = (ROOT / "pipeline_gitops" / "cli" / "options.py").read_text()
-    run_command = (ROOT / "pipeline_gitops" / "cli" / "run_command.py").read_text()
+    run_command = (ROOT / "pipeline_gitops" / "cli" / "commands" / "run.py").read_text()
     known = set(re.findall(r'"--([a-z-]+)"', options + run_command)) | {"token"}
 
     set_ = {

@@ -49,7 +49,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"pipeline_gitops.cli.{name}_command")
+        module = importlib.import_module(f"pipeline_gitops.cli.commands.{name}")
         command: click.Command = module.command
         nested = command.commands.values() if isinstance(command, click.Group) else ()
         for one in (command, *nested):

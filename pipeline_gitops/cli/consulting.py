@@ -14,8 +14,8 @@ from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Binding
 from pipeline_gitops.errors import Fault, ReportFault
 from pipeline_gitops.git import Git
-from pipeline_gitops.pipeline import deliveries
-from pipeline_gitops.pipeline.inquiries import (
+from pipeline_gitops.pipeline.merge_requests import deliveries
+from pipeline_gitops.pipeline.merge_requests.inquiries import (
     LONGEST_PAUSE_S,
     Evidence,
     Inquiries,
@@ -23,7 +23,7 @@ from pipeline_gitops.pipeline.inquiries import (
     Look,
     silent,
 )
-from pipeline_gitops.pipeline.origins import MOST_COMMITS
+from pipeline_gitops.pipeline.merge_requests.origins import MOST_COMMITS
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.ports import Commit
 

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from pipeline_gitops.errors import Fault, InterruptedFault, ReportFault
-from pipeline_gitops.pipeline import milestones
-from pipeline_gitops.pipeline.deliveries import Told
-from pipeline_gitops.pipeline.milestones import Milestone, Recorder
+from pipeline_gitops.pipeline.merge_requests import milestones
+from pipeline_gitops.pipeline.merge_requests.deliveries import Told
+from pipeline_gitops.pipeline.merge_requests.milestones import Milestone, Recorder
 from pipeline_gitops.ports import Clock, Forge, StatusState, Surface
 
 BOUND_S = 60.0  # for the whole report, once the work is done

@@ -17,8 +17,9 @@ from pipeline_gitops.config import trusted as trust
 from pipeline_gitops.errors import Fault, RefusedFault, ReportFault, UsageFault
 from pipeline_gitops.git import Git
 from pipeline_gitops.inventories import Relation, Stamp
-from pipeline_gitops.pipeline import milestones, recoveries, reviews
+from pipeline_gitops.pipeline import recoveries, reviews
 from pipeline_gitops.pipeline.executions import FORWARDS, Course, Order
+from pipeline_gitops.pipeline.merge_requests import milestones
 from pipeline_gitops.pipeline.recoveries import Prepare, Ready
 from pipeline_gitops.pipeline.reviews import Prepared, Question
 from pipeline_gitops.pipeline.successions import Compare

@@ -12,9 +12,9 @@ from pipeline_gitops.cli.session import Session
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.git import Git
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.pipeline import deliveries, notes
-from pipeline_gitops.pipeline.deliveries import Address, Told
-from pipeline_gitops.pipeline.milestones import Milestone
+from pipeline_gitops.pipeline.merge_requests import deliveries, notes
+from pipeline_gitops.pipeline.merge_requests.deliveries import Address, Told
+from pipeline_gitops.pipeline.merge_requests.milestones import Milestone
 from pipeline_gitops.ports import Commit, Forge, Surface
 from pipeline_gitops.views import Report, Result, Severity
 

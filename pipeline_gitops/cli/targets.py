@@ -57,7 +57,7 @@ def _refuse_tracked(git: Git, spec: ClusterSpec, environ: Mapping[str, str]) -> 
     Whoever may push a branch would choose the cluster, and the program that the job starts as its
     credential plugin (CVE-2022-24817).
     """
-    from pipeline_gitops.targets.cluster import credentials
+    from pipeline_gitops.targets.cluster.api import credentials
 
     for path in credentials.files(spec, environ):
         if git.tracks(path):

@@ -15,19 +15,13 @@ from pipeline_gitops import inventories, plans
 from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Stamp
-from pipeline_gitops.pipeline import (
-    bindings,
-    cards,
-    executions,
-    reviews,
-    rollbacks,
-    rollouts,
-    successions,
-)
-from pipeline_gitops.pipeline.cards import Background
+from pipeline_gitops.pipeline import executions, reviews, rollbacks, successions
 from pipeline_gitops.pipeline.executions import Execution, Order
+from pipeline_gitops.pipeline.merge_requests import bindings
 from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.pipeline.successions import Ancestry, Compare
+from pipeline_gitops.pipeline.watching import cards, rollouts
+from pipeline_gitops.pipeline.watching.cards import Background
 from pipeline_gitops.plans import Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target
 from pipeline_gitops.views import (

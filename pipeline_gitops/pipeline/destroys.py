@@ -14,7 +14,8 @@ from pipeline_gitops.errors import Fault, InterruptedFault, Verdict
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Stamp
 from pipeline_gitops.manifests import ManifestSet
-from pipeline_gitops.pipeline import executions, reviews, rollouts
+from pipeline_gitops.pipeline import executions, reviews
+from pipeline_gitops.pipeline.watching import rollouts
 from pipeline_gitops.plans import Intent, Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Runtime, Stale, Target, Writing
 from pipeline_gitops.views import (

@@ -14,10 +14,10 @@ from pipeline_gitops.hints import HookDelete, HookPhase
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Receipt, Stamp
 from pipeline_gitops.manifests import vanishes
-from pipeline_gitops.pipeline import cards, rollouts
-from pipeline_gitops.pipeline.inquiries import Look
+from pipeline_gitops.pipeline.merge_requests.inquiries import Look
 from pipeline_gitops.pipeline.reviews import Prepared
-from pipeline_gitops.pipeline.waits import Waits
+from pipeline_gitops.pipeline.watching import cards, rollouts
+from pipeline_gitops.pipeline.watching.waits import Waits
 from pipeline_gitops.plans import (
     Change,
     Confirmation,

@@ -14,7 +14,7 @@ from pipeline_gitops.errors import Fault, RefusedFault, Verdict, worst
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Stamp
 from pipeline_gitops.manifests import ManifestSet
-from pipeline_gitops.pipeline import rollouts
+from pipeline_gitops.pipeline.watching import rollouts
 from pipeline_gitops.plans import Change, Plan, State
 from pipeline_gitops.views import Action, FaultView, LeftView, Result, RollbackView
 

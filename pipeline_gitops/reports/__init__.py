@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.reports.jsons import SCHEMA, from_json, to_json
+from pipeline_gitops.reports.artifacts.jsons import SCHEMA, from_json, to_json
 from pipeline_gitops.reports.markdown import markdown, summary
 from pipeline_gitops.reports.plain import manifests, sentence, table
 from pipeline_gitops.reports.shown import Shown
@@ -20,7 +20,7 @@ def _later(kind: str) -> Callable[[Sealed], Shown]:
     """A format whose module is loaded once it is asked for: few jobs want more than one."""
 
     def write(report: Sealed) -> Shown:
-        module = import_module(f"{__name__}.{kind}")
+        module = import_module(f"{__name__}.artifacts.{kind}")
         text: Shown = getattr(module, kind)(report)
         return text
 

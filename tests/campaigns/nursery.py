@@ -66,7 +66,7 @@ def warm() -> None:
         "kubernetes.config.kube_config",
         "urllib3.connectionpool",
         "pipeline_gitops.__main__",
-        "pipeline_gitops.cli.deploy_command",
+        "pipeline_gitops.cli.commands.deploy",
         "pipeline_gitops.targets.cluster",
     ):
         importlib.import_module(name)

@@ -19,7 +19,8 @@ from pipeline_gitops.inventories import Owner, Stamp
 from pipeline_gitops.pipeline import deploys
 from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.pipeline.reviews import Prepared
-from pipeline_gitops.targets.cluster import ClusterTarget, transport
+from pipeline_gitops.targets.cluster import ClusterTarget
+from pipeline_gitops.targets.cluster.api import transport
 from tests.campaigns.clocks import HastyClock
 from tests.campaigns.faults import FAULTS, SLOW, Spot, Strike, Survey
 from tests.campaigns.places import Admin, Place, kubeconfig

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_gitops.pipeline import milestones
+from pipeline_gitops.pipeline.merge_requests import milestones
 from tests.cli.conftest import Repository, Said
 from tests.cli.jobs import Job
 from tests.cli.manifests import config_map, plain

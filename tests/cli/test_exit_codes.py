@@ -27,7 +27,7 @@ def test_1_internal_error(
     repository: Repository, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only our own bugs end in a traceback, and it names no value of a variable."""
-    from pipeline_gitops.cli import deploy_command
+    from pipeline_gitops.cli.commands import deploy as deploy_command
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError("a bug of ours")

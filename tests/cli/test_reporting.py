@@ -173,7 +173,7 @@ def test_a_direct_push_is_said_to_have_no_merge_request(
     pushed: str, call: Call, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Status and deployment are its report."""
-    monkeypatch.setattr("pipeline_gitops.pipeline.deliveries.INDEXED_S", 0.0)
+    monkeypatch.setattr("pipeline_gitops.pipeline.merge_requests.deliveries.INDEXED_S", 0.0)
     github.pulls_of.clear()
 
     said = call("run", "--require-report")

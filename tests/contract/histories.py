@@ -368,7 +368,7 @@ class Histories(RuleBasedStateMachine):
 
     def mark(self) -> str:
         from pipeline_gitops.config import ClusterSpec
-        from pipeline_gitops.targets.cluster import applysets
+        from pipeline_gitops.targets.cluster.records import applysets
 
         spec = ClusterSpec(namespace=self.world.cluster.namespace)
         return applysets.set_id(applysets.parent_id(spec, self.owner))

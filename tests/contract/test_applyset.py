@@ -15,7 +15,7 @@ from pipeline_gitops import inventories
 from pipeline_gitops.errors import RefusedFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Member, Receipt, Stamp
-from pipeline_gitops.targets.cluster import applysets
+from pipeline_gitops.targets.cluster.records import applysets
 from tests.contract.clusters import (
     OWNER,
     STAMP,

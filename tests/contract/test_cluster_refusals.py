@@ -6,7 +6,7 @@ from pipeline_gitops.config import ClusterSpec, Policy
 from pipeline_gitops.errors import RefusedFault, UnreachableFault, UsageFault
 from pipeline_gitops.plans import State
 from pipeline_gitops.targets.cluster import ClusterTarget
-from pipeline_gitops.targets.cluster.marks import MARKS, Mark
+from pipeline_gitops.targets.cluster.survey.marks import MARKS, Mark
 from pipeline_gitops.views import Action
 from tests.contract.clusters import (
     OTHER,

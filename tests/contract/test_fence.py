@@ -24,7 +24,7 @@ from pipeline_gitops.pipeline.reviews import Prepared
 from pipeline_gitops.plans import Change, Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Writing
 from pipeline_gitops.targets.cluster import ClusterTarget
-from pipeline_gitops.targets.cluster.fences import MANAGER
+from pipeline_gitops.targets.cluster.records.fences import MANAGER
 from pipeline_gitops.views import Result
 from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane

@@ -9,8 +9,8 @@ import pytest
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kind
 from pipeline_gitops.manifests import group_of
-from pipeline_gitops.targets.cluster import immutables
-from pipeline_gitops.targets.cluster.statuses import ApiError
+from pipeline_gitops.targets.cluster.api.statuses import ApiError
+from pipeline_gitops.targets.cluster.survey import immutables
 from tests.contract.clusters import Cluster, definition, deploy, preview
 from tests.contract.fixed_fields import claim, job, pod
 

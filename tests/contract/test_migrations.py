@@ -12,7 +12,7 @@ from pipeline_gitops import diffs, inventories, plans
 from pipeline_gitops.manifests import LAST_APPLIED
 from pipeline_gitops.plans import State
 from pipeline_gitops.ports import Stale
-from pipeline_gitops.targets.cluster import transfers
+from pipeline_gitops.targets.cluster.fields import transfers
 from tests.campaigns import examples
 from tests.contract.clusters import (
     STAMP,

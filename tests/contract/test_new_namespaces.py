@@ -7,7 +7,7 @@ import pytest
 from urllib3.connectionpool import HTTPConnectionPool
 
 from pipeline_gitops.plans import Plan
-from pipeline_gitops.targets.cluster.credentials import MOST_CONNECTIONS
+from pipeline_gitops.targets.cluster.api.credentials import MOST_CONNECTIONS
 from tests.contract.clusters import (
     Cluster,
     config_map,

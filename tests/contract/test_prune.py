@@ -12,7 +12,8 @@ from pipeline_gitops.config import Policy
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Owner
 from pipeline_gitops.ports import Stale
-from pipeline_gitops.targets.cluster import ClusterTarget, applysets
+from pipeline_gitops.targets.cluster import ClusterTarget
+from pipeline_gitops.targets.cluster.records import applysets
 from pipeline_gitops.views import Action
 from tests.cluster.api import ApiError
 from tests.cluster.controlplane import ControlPlane

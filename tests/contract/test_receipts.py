@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from pipeline_gitops.targets.cluster.objects import Objects
+from pipeline_gitops.targets.cluster.api.objects import Objects
 from tests import campaigns
 from tests.cluster.controlplane import ControlPlane
 from tests.contract.clusters import Cluster

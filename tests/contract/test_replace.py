@@ -12,7 +12,7 @@ from pipeline_gitops.documents import at
 from pipeline_gitops.plans import State
 from pipeline_gitops.ports import Stale
 from pipeline_gitops.targets.cluster import writes
-from pipeline_gitops.targets.cluster.objects import Objects
+from pipeline_gitops.targets.cluster.api.objects import Objects
 from pipeline_gitops.views import Action
 from tests.contract.clusters import (
     PATIENCE_S,

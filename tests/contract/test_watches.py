@@ -16,9 +16,9 @@ import pytest
 
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Snapshot
-from pipeline_gitops.targets.cluster import streams
-from pipeline_gitops.targets.cluster.informers import WATCH_S
-from pipeline_gitops.targets.cluster.streams import MOST_OPEN, ClusterWatch
+from pipeline_gitops.targets.cluster.live import streams
+from pipeline_gitops.targets.cluster.live.informers import WATCH_S
+from pipeline_gitops.targets.cluster.live.streams import MOST_OPEN, ClusterWatch
 from tests.campaigns.proxies import Exchange, Proxy, Reply, Request
 from tests.contract.clusters import (
     PATIENCE_S,

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Snapshot
-from pipeline_gitops.targets.cluster import streams
-from pipeline_gitops.targets.cluster.streams import ClusterWatch
+from pipeline_gitops.targets.cluster.live import streams
+from pipeline_gitops.targets.cluster.live.streams import ClusterWatch
 from tests.campaigns.proxies import Exchange, Proxy, Request
 from tests.contract.clusters import PATIENCE_S, Cluster, config_map, deployment
 

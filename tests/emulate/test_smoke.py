@@ -11,8 +11,8 @@ import requests
 
 from pipeline_gitops.ci import CIContext, ForgeKind
 from pipeline_gitops.forges.github import GitHub
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import Posting, Section, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import Posting, Section, Stamp
 from pipeline_gitops.ports import Annotation, Check, MergeRequest
 from pipeline_gitops.reports import Shown
 from pipeline_gitops.views import Severity

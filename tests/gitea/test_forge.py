@@ -6,8 +6,8 @@ import pytest
 
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.inventories import Relation
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import Posting, Section, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import Posting, Section, Stamp
 from pipeline_gitops.ports import CommitStatus, MergeRequest, Note, StatusState
 from pipeline_gitops.reports import Shown
 from tests.fakes.forge import newest

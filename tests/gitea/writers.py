@@ -20,8 +20,8 @@ if not __package__:  # run as a script: find the package `tests` all the same
 from pipeline_gitops.ci import CIContext, ForgeKind
 from pipeline_gitops.cli.clocks import SystemClock
 from pipeline_gitops.forges.gitea import Gitea
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import Section, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import Section, Stamp
 from pipeline_gitops.ports import MergeRequest
 from pipeline_gitops.reports import Shown
 

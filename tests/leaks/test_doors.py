@@ -15,7 +15,7 @@ DOORS = {
     "sys.stderr": {"journal", "cli/__init__", "cli/endings"},
     "print": set(),
     "click.echo": {"cli/__init__"},
-    "logging.getLogger": {"targets/cluster/credentials"},  # silences it
+    "logging.getLogger": {"targets/cluster/api/credentials"},  # silences it
     "traceback.format_tb": {"cli/endings"},
     "traceback.print_exc": set(),
     "traceback.format_exc": set(),

@@ -10,9 +10,9 @@ from pipeline_gitops.cli import couriers
 from pipeline_gitops.cli.clocks import SystemClock
 from pipeline_gitops.cli.couriers import Courier
 from pipeline_gitops.errors import InterruptedFault, ReportFault
-from pipeline_gitops.pipeline import milestones
-from pipeline_gitops.pipeline.deliveries import Told
-from pipeline_gitops.pipeline.milestones import Milestone, Recorder
+from pipeline_gitops.pipeline.merge_requests import milestones
+from pipeline_gitops.pipeline.merge_requests.deliveries import Told
+from pipeline_gitops.pipeline.merge_requests.milestones import Milestone, Recorder
 from pipeline_gitops.ports import Clock, Forge, StatusState, Surface
 from tests.fakes.forge import FakeForge
 from tests.fakes.world import FakeClock

@@ -11,18 +11,19 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet, defined_kinds
 from pipeline_gitops.plans import Outcome, Sight, State, Survey
 from pipeline_gitops.ports import Clock, Writing
-from pipeline_gitops.targets.cluster import applysets, credentials, readiness
-from pipeline_gitops.targets.cluster.apis import Apis, discover
-from pipeline_gitops.targets.cluster.applysets import Parent
-from pipeline_gitops.targets.cluster.fences import FencedWrites, Fences, Stamped
-from pipeline_gitops.targets.cluster.objects import Objects
-from pipeline_gitops.targets.cluster.readiness import Brought
-from pipeline_gitops.targets.cluster.receipts import Terms
-from pipeline_gitops.targets.cluster.settings import Setting
-from pipeline_gitops.targets.cluster.statuses import ApiError
-from pipeline_gitops.targets.cluster.surveys import Surveyor
-from pipeline_gitops.targets.cluster.transport import Transport
-from pipeline_gitops.targets.cluster.watches import ClusterRuntime
+from pipeline_gitops.targets.cluster.api import credentials, readiness
+from pipeline_gitops.targets.cluster.api.apis import Apis, discover
+from pipeline_gitops.targets.cluster.api.objects import Objects
+from pipeline_gitops.targets.cluster.api.readiness import Brought
+from pipeline_gitops.targets.cluster.api.statuses import ApiError
+from pipeline_gitops.targets.cluster.api.transport import Transport
+from pipeline_gitops.targets.cluster.live.watches import ClusterRuntime
+from pipeline_gitops.targets.cluster.records import applysets
+from pipeline_gitops.targets.cluster.records.applysets import Parent
+from pipeline_gitops.targets.cluster.records.fences import FencedWrites, Fences, Stamped
+from pipeline_gitops.targets.cluster.records.receipts import Terms
+from pipeline_gitops.targets.cluster.survey.settings import Setting
+from pipeline_gitops.targets.cluster.survey.surveys import Surveyor
 from pipeline_gitops.targets.cluster.writes import Writes
 from pipeline_gitops.views import Action
 

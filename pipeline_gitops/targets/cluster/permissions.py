@@ -13,9 +13,9 @@ from enum import StrEnum
 from pipeline_gitops.documents import Body, Json
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kinds
-from pipeline_gitops.targets.cluster import owners
-from pipeline_gitops.targets.cluster.settings import DEFINITION
-from pipeline_gitops.targets.cluster.watches import STILL
+from pipeline_gitops.targets.cluster.fields import owners
+from pipeline_gitops.targets.cluster.live.watches import STILL
+from pipeline_gitops.targets.cluster.survey.settings import DEFINITION
 
 
 class Command(StrEnum):

@@ -18,29 +18,28 @@ from pipeline_gitops.inventories import Inventory, Receipt, Version
 from pipeline_gitops.manifests import EPOCH, FENCE
 from pipeline_gitops.plans import Change, Outcome, State
 from pipeline_gitops.ports import Clock
-from pipeline_gitops.targets.cluster import (
-    fieldsets,
-    foresight,
-    migrations,
-    owners,
-    readiness,
-    receipts,
-    threads,
-    transfers,
-)
-from pipeline_gitops.targets.cluster.apis import Apis, Resource
-from pipeline_gitops.targets.cluster.applysets import Parent
-from pipeline_gitops.targets.cluster.objects import (
+from pipeline_gitops.targets.cluster.api import readiness, threads
+from pipeline_gitops.targets.cluster.api.apis import Apis, Resource
+from pipeline_gitops.targets.cluster.api.objects import (
     FIELD_MANAGER,
     Objects,
     is_terminating,
     version_of,
 )
-from pipeline_gitops.targets.cluster.readiness import Brought
-from pipeline_gitops.targets.cluster.receipts import Terms
-from pipeline_gitops.targets.cluster.replacements import Replacement
-from pipeline_gitops.targets.cluster.statuses import ApiError, ForbiddenFault
-from pipeline_gitops.targets.cluster.transport import Answer
+from pipeline_gitops.targets.cluster.api.readiness import Brought
+from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFault
+from pipeline_gitops.targets.cluster.api.transport import Answer
+from pipeline_gitops.targets.cluster.fields import (
+    fieldsets,
+    foresight,
+    migrations,
+    owners,
+    transfers,
+)
+from pipeline_gitops.targets.cluster.records import receipts
+from pipeline_gitops.targets.cluster.records.applysets import Parent
+from pipeline_gitops.targets.cluster.records.receipts import Terms
+from pipeline_gitops.targets.cluster.survey.replacements import Replacement
 from pipeline_gitops.views import Action
 
 RESENDS = 5  # a rollout moves an object a few times a second; more than this is a fight

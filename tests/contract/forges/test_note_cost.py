@@ -1,7 +1,7 @@
 """What a report on a merge request costs at each forge, in requests."""
 
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import Posting, Sharing, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import Posting, Sharing, Stamp
 from tests.contract.forges.worlds import MERGE_REQUEST, World
 from tests.fakes.world import FakeClock
 from tests.unit.reports.samples import change, report, reviewed

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline_gitops.ci import ForgeKind
 from pipeline_gitops.errors import ReportFault
-from pipeline_gitops.pipeline.notes import NotePosted, Posting
+from pipeline_gitops.pipeline.merge_requests.notes import NotePosted, Posting
 from pipeline_gitops.reports import Shown
 from tests.contract.forges.worlds import (
     MERGE_REQUEST,

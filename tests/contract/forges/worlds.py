@@ -8,8 +8,8 @@ from pipeline_gitops.ci import CIContext, ForgeKind
 from pipeline_gitops.forges.gitea import Gitea
 from pipeline_gitops.forges.github import GitHub
 from pipeline_gitops.forges.gitlab import GitLab
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import NotePosted, Section, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import NotePosted, Section, Stamp
 from pipeline_gitops.ports import CommitStatus, Forge, MergeRequest, StatusState
 from pipeline_gitops.reports import Shown
 from tests.fakes.gitea import FakeGitea

@@ -8,8 +8,8 @@ import pytest
 from pipeline_gitops.ci import CIContext, ForgeKind
 from pipeline_gitops.errors import LackingFault, ReportFault
 from pipeline_gitops.forges.github import GitHub
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import Posting, Section, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import Posting, Section, Stamp
 from pipeline_gitops.ports import CommitStatus, MergeRequest, StatusState
 from pipeline_gitops.reports import Shown
 from tests.fakes.github import FakeGitHub

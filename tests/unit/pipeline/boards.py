@@ -1,7 +1,7 @@
 """Sections, the note that holds them, and jobs that post them."""
 
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import NotePosted, Section, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import NotePosted, Section, Stamp
 from pipeline_gitops.ports import MergeRequest
 from pipeline_gitops.reports import Shown
 from pipeline_gitops.reports import notes as texts

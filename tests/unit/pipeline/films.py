@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline_gitops.documents import Body
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.pipeline import rollouts
-from pipeline_gitops.pipeline.looks import Expectations
+from pipeline_gitops.pipeline.watching import rollouts
+from pipeline_gitops.pipeline.watching.looks import Expectations
 from pipeline_gitops.ports import Evidence, Snapshot
 from pipeline_gitops.views import RolloutView
 from tests.fakes.world import FakeClock, FakeJournal, FakeWatch

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from pipeline_gitops import masks, plans
 from pipeline_gitops.config import Binding, Environment, Overlay, Policy
-from pipeline_gitops.pipeline import bindings, milestones
-from pipeline_gitops.pipeline.bindings import Bound, Reviewed
-from pipeline_gitops.pipeline.inquiries import Evidence, Inquiries, Inquiry, Unproven
-from pipeline_gitops.pipeline.milestones import Milestone
+from pipeline_gitops.pipeline.merge_requests import bindings, milestones
+from pipeline_gitops.pipeline.merge_requests.bindings import Bound, Reviewed
+from pipeline_gitops.pipeline.merge_requests.inquiries import Evidence, Inquiries, Inquiry, Unproven
+from pipeline_gitops.pipeline.merge_requests.milestones import Milestone
 from pipeline_gitops.plans import Plan, Sight
 from pipeline_gitops.ports import Commit, CommitStatus, MergeRequest, StatusState
 from pipeline_gitops.reports import notes

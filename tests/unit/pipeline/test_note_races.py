@@ -8,8 +8,8 @@ from typing import TypeVar
 import pytest
 
 from pipeline_gitops.errors import ReportFault
-from pipeline_gitops.pipeline import notes
-from pipeline_gitops.pipeline.notes import NotePosted, Sharing, Stamp
+from pipeline_gitops.pipeline.merge_requests import notes
+from pipeline_gitops.pipeline.merge_requests.notes import NotePosted, Sharing, Stamp
 from pipeline_gitops.ports import MergeRequest, Note
 from pipeline_gitops.reports import notes as texts
 from tests.campaigns import examples

@@ -11,8 +11,8 @@ from pipeline_gitops.health.forms import ours
 from pipeline_gitops.health.patience import Patience
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.manifests import Manifest
-from pipeline_gitops.pipeline import rollouts
-from pipeline_gitops.pipeline.looks import DELETED_S, Written
+from pipeline_gitops.pipeline.watching import rollouts
+from pipeline_gitops.pipeline.watching.looks import DELETED_S, Written
 from pipeline_gitops.plans import Change, Outcome, Sight, State
 from pipeline_gitops.ports import Event, Evidence, Snapshot
 from pipeline_gitops.views import Action, Health

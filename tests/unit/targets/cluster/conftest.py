@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_gitops.config import ClusterSpec
-from pipeline_gitops.targets.cluster import credentials
-from pipeline_gitops.targets.cluster.transport import Transport
+from pipeline_gitops.targets.cluster.api import credentials
+from pipeline_gitops.targets.cluster.api.transport import Transport
 from tests.contract.clusters import Cluster
 from tests.fakes.apiserver import FakeApiServer
 from tests.fakes.world import FakeClock

@@ -1,0 +1,1 @@
+"""A report as files that other programs and people open."""

@@ -1,0 +1,1 @@
+"""What is there against what is wanted: decided before anything is written."""
