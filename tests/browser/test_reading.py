@@ -15,13 +15,14 @@ def changes(page: Page) -> list[str]:
 
 
 def test_the_answer_comes_first(visits: Visits) -> None:
-    """Verdict, dangers and the next step are on the first screen."""
+    """Verdict, cause, dangers and the next step are on the first screen."""
     page = visits.open(samples.story())
 
     expect(page.locator("h1")).to_be_in_viewport()
-    expect(page.locator(".concerns li").first).to_contain_text(
-        "is deleted, and with it what it holds"
-    )
+    cause, danger = (page.locator(".concerns li").nth(number) for number in (0, 1))
+    expect(cause).to_contain_text("is not in its registry")
+    expect(danger).to_contain_text("is deleted, and with it what it holds")
+    expect(danger).to_be_in_viewport()
     expect(page.locator(".next")).to_be_in_viewport()
 
 
