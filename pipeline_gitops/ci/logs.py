@@ -41,12 +41,18 @@ def fenced(text: str, vendor: Vendor, word: str) -> str:
 
 
 def annotations(report: Sealed, vendor: Vendor) -> tuple[str, ...]:
-    """Lines that put findings beside the source lines; each finding once. None but on GitHub."""
+    """Lines that put findings beside the source lines, and what broke above the log; each once.
+
+    None but on GitHub.
+    """
     if vendor is not Vendor.GITHUB:
         return ()
     found: dict[Finding, None] = {
         finding: None for result in report.results for finding in result.findings
     }
+    if report.fault:
+        fault = report.fault
+        found[Finding(rule=fault.verdict.value, message=fault.message, cure=fault.cure)] = None
     return tuple(github.annotations(tuple(found)))
 
 

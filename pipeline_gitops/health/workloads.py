@@ -47,7 +47,7 @@ def deployment(body: Body) -> Judged:
         said = f"{updated} of {wanted} pods are of the new version"
     elif total > updated:
         # With Recreate they have to end before a new one starts; else they end one by one.
-        said = f"{total - updated} old pods are still there"
+        said = f"{total - updated} of {total} pods are of the old version"
     else:
         said = f"{available} of {wanted} pods are available"
     return Health.IN_PROGRESS, said + _creating(body)
@@ -70,7 +70,7 @@ def replica_set(body: Body) -> Judged:
     total = number(body, "status", "replicas")
     available = number(body, "status", "availableReplicas")
     if total > wanted:
-        return Health.IN_PROGRESS, f"{total - wanted} pods too many are still there"
+        return Health.IN_PROGRESS, f"{total} pods are there, of {wanted} that are wanted"
     if available < wanted:
         said = f"{available} of {wanted} pods are available"
         return Health.IN_PROGRESS, said + _creating(body)
@@ -92,7 +92,7 @@ def stateful_set(body: Body) -> Judged:
     if ready < wanted:
         return Health.IN_PROGRESS, f"{ready} of {wanted} pods are ready"
     if total > wanted:
-        return Health.IN_PROGRESS, f"{total - wanted} pods too many are still there"
+        return Health.IN_PROGRESS, f"{total} pods are there, of {wanted} that are wanted"
     # With OnDelete nothing is updated until a person deletes the pods: waiting would never end.
     if text(body, "spec", "updateStrategy", "type") == "OnDelete":
         return Health.CURRENT, f"{ready} of {wanted} pods are ready; updated when they are deleted"

@@ -1,5 +1,6 @@
 """`run` by the CI's event, and where its report goes."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,26 @@ def test_the_same_report_is_not_written_twice(
     call("run")
 
     assert len([path for method, path in github.writes() if "comments" in path]) <= 2
+
+
+def test_what_breaks_before_there_is_an_environment_is_told_all_the_same(
+    repository: Repository, call: Call, job: Job, tmp_path: Path
+) -> None:
+    """Of a configuration that nobody can read nothing is compared: summary and outputs say why."""
+    base, _ = feature(repository)
+    head = repository.commit({".pipeline-gitops.yaml": "version: 1\nenviroments: {}\n"})
+    summary, output, report = (tmp_path / name for name in ("summary.md", "output", "report.json"))
+    job.pull_request(base, head, GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output))
+
+    said = call("run", "--report", f"json={report}")
+
+    why = ".pipeline-gitops.yaml:2:1: unknown key 'enviroments'"
+    assert said.code == 2
+    assert why in said.text
+    assert "unknown key 'enviroments'" in summary.read_text()
+    assert "exit-code=2\n" in output.read_text()
+    assert json.loads(report.read_text())["fault"]["message"].startswith(why)
+    assert "::error title=usage::.pipeline-gitops.yaml" in said.text
 
 
 def test_a_note_that_cannot_be_posted_fails_nothing(

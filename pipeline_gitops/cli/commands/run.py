@@ -1,7 +1,7 @@
 """`run`: what a CI step calls. It looks at the event and does what that event needs."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,10 @@ from pipeline_gitops.cli import targets as target_wiring
 from pipeline_gitops.cli.commands import deploy as deploy_command
 from pipeline_gitops.cli.commands import diff as diff_command
 from pipeline_gitops.cli.couriers import Courier
+from pipeline_gitops.cli.publishing import Wanted
 from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Config, Environment
+from pipeline_gitops.errors import Fault
 from pipeline_gitops.git import Git
 from pipeline_gitops.pipeline.merge_requests.notes import Sharing
 from pipeline_gitops.pipeline.reviews import Question
@@ -56,7 +58,11 @@ def command(confirm_deletes: bool, wait: bool | None, require_report: bool, **va
     session = sessions.start(flags, os.environ)
     git = sessions.repository(session)
     with posting.courier(session, git.commit("HEAD").sha) as courier:
-        made, sharing = _by_event(session, git, courier, confirm=confirm_deletes, wait=wait)
+        try:
+            made, sharing = _by_event(session, git, courier, confirm=confirm_deletes, wait=wait)
+        except Fault as fault:
+            _leave_word(session, git, fault, files_wanted)
+            raise
         sealed = publishing.seal(session, made)
         if session.context.trigger in _LOOKS:
             return publishing.publish(session, sealed, files_wanted)
@@ -70,6 +76,17 @@ def command(confirm_deletes: bool, wait: bool | None, require_report: bool, **va
             sharing=sharing,
             brought=posting.brought(session, git, made),
         )
+
+
+def _leave_word(session: Session, git: Git, fault: Fault, files: Sequence[Wanted]) -> None:
+    """Red says why, also where it broke before there was an environment to say it of.
+
+    In the summary, the outputs, the annotations and the files that were asked for; the log has it
+    anyway.
+    """
+    revision = session.context.sha or git.commit("HEAD").sha
+    made = publishing.report(session, "run", revision=revision, fault=fault)
+    publishing.publish(session, publishing.seal(session, made), files, quiet=True)
 
 
 def _by_event(
