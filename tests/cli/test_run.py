@@ -53,14 +53,47 @@ def test_the_same_report_is_not_written_twice(
     assert len([path for method, path in github.writes() if "comments" in path]) <= 2
 
 
+def test_a_configuration_that_cannot_be_read_is_told_in_the_note(
+    repository: Repository, call: Call, job: Job, github: FakeGitHub
+) -> None:
+    """Of the environments that the merge base knows: the commit hides its own."""
+    base, _ = feature(repository)
+    broken = "version: 1\nenviroments: {}\n"
+    head = repository.commit({".pipeline-gitops.yaml": broken})
+    job.pull_request(base, head, GITHUB_API_URL=github.api_url, GITHUB_TOKEN=TOKEN)
+
+    said = call("run")
+
+    assert said.code == 2
+    (note,) = github.bodies()
+    assert "unknown key 'enviroments'" in note
+    assert github.statuses_of(head)[0][:2] == ("failure", "pipeline-gitops/prod")
+
+
+def test_a_merge_request_can_repair_the_configuration(
+    repository: Repository, call: Call, job: Job
+) -> None:
+    """A merge base that nobody can read allows nothing: no target is asked."""
+    repository.commit({**plain(), ".pipeline-gitops.yaml": "version: 1\nenviroments: {}\n"})
+    base = repository.git("rev-parse", "HEAD").strip()
+    repository.git("checkout", "--quiet", "-b", "feature")
+    head = repository.commit(plain())
+    job.pull_request(base, head)
+
+    said = call("run")
+
+    assert said.code == 0, said.text
+    assert "the merge base has no configuration to go by" in said.text
+    assert "its target is used from the merge on" in said.text
+
+
 def test_what_breaks_before_there_is_an_environment_is_told_all_the_same(
     repository: Repository, call: Call, job: Job, tmp_path: Path
 ) -> None:
-    """Of a configuration that nobody can read nothing is compared: summary and outputs say why."""
-    base, _ = feature(repository)
-    head = repository.commit({".pipeline-gitops.yaml": "version: 1\nenviroments: {}\n"})
+    """After the merge nothing can be deployed: summary, outputs and files say why."""
+    sha = repository.commit({".pipeline-gitops.yaml": "version: 1\nenviroments: {}\n"})
     summary, output, report = (tmp_path / name for name in ("summary.md", "output", "report.json"))
-    job.pull_request(base, head, GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output))
+    job.push("main", sha, GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output))
 
     said = call("run", "--report", f"json={report}")
 

@@ -9,7 +9,7 @@ from pipeline_gitops.cli import flows, options, publishing
 from pipeline_gitops.cli import session as sessions
 from pipeline_gitops.cli.flows import Connected
 from pipeline_gitops.cli.session import Session
-from pipeline_gitops.config import Environment
+from pipeline_gitops.config import Config, Environment
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.git import Git
 from pipeline_gitops.pipeline.reviews import Prepared, Question
@@ -60,7 +60,8 @@ def _against_base(
     nobody = Connected(targets={}, faults={})
     config = sessions.load(session, git.root)
     prepared = flows.prepare(session, config, environments, Tree(git.root), nobody)
-    before = base_renders(session, git, base, environments)
+    with git.tree(base) as tree:
+        before = base_renders(session, tree, sessions.load(session, tree.root), environments)
     name = f"merge base {base[:7]}"
     questions = {
         one.environment.name: Question(base=before.get(one.environment.name), base_name=name)
@@ -70,17 +71,11 @@ def _against_base(
 
 
 def base_renders(
-    session: Session, git: Git, base: str, environments: tuple[Environment, ...]
+    session: Session, tree: Tree, config: Config, environments: tuple[Environment, ...]
 ) -> dict[str, Prepared]:
     """What the environments rendered at the base; those that were not there yet are left out."""
-    with git.tree(base) as tree:
-        config = sessions.load(session, tree.root)
-        old = tuple(
-            found for env in environments if (found := config.environment(env.name)) is not None
-        )
-        there = tuple(
-            env for env in old if os.path.isdir(os.path.join(tree.root, env.overlay.path))
-        )
-        nobody = Connected(targets={}, faults={})
-        prepared = flows.prepare(session, config, there, tree, nobody)
+    old = tuple(found for env in environments if (found := config.environment(env.name)))
+    there = tuple(env for env in old if os.path.isdir(os.path.join(tree.root, env.overlay.path)))
+    nobody = Connected(targets={}, faults={})
+    prepared = flows.prepare(session, config, there, tree, nobody)
     return {one.environment.name: one for one in prepared}

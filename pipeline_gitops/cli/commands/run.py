@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -19,8 +19,9 @@ from pipeline_gitops.cli.session import Session
 from pipeline_gitops.config import Config, Environment
 from pipeline_gitops.errors import Fault
 from pipeline_gitops.git import Git
+from pipeline_gitops.pipeline import reviews
 from pipeline_gitops.pipeline.merge_requests.notes import Sharing
-from pipeline_gitops.pipeline.reviews import Question
+from pipeline_gitops.pipeline.reviews import Prepared, Question
 from pipeline_gitops.ports import Tree
 from pipeline_gitops.views import Report, Result
 
@@ -158,12 +159,56 @@ def _review(
     """Compares the commit with its merge base and, given credentials, with the targets."""
     base = flows.base_of(session, git, head)
     with git.tree(base) as base_tree, git.tree(head) as tree:
-        config = sessions.load(session, tree.root)
-        before = sessions.load(session, base_tree.root)
+        before = _of_base(session, base_tree)
+        try:
+            config = sessions.load(session, tree.root)
+        except Fault as fault:
+            results = [_unread(one, fault) for one in before.environments if _named(session, one)]
+            if not results:
+                raise
+            return results, _sharing(before)
         config, dangers = flows.trusted(session, config, before)
-        results = _compare(session, git, config, tree, base, dangers, confirm=confirm)
+        chosen = sessions.chosen(session, config)
+        old = Base(base, diff_command.base_renders(session, base_tree, before, chosen))
+        results = _compare(session, git, config, tree, old, dangers, confirm=confirm)
+    return results, _sharing(config)
+
+
+def _of_base(session: Session, tree: Tree) -> Config:
+    """The configuration of the merge base. One that cannot be read allows nothing.
+
+    A merge request that repairs it has to be possible.
+    """
+    try:
+        return sessions.load(session, tree.root)
+    except Fault as fault:
+        if session.context.trigger is not Trigger.MERGE_REQUEST:
+            raise
+        session.console.say(f"the merge base has no configuration to go by: {fault.what}")
+        return Config()
+
+
+def _unread(environment: Environment, fault: Fault) -> Result:
+    """Of an environment that the merge base knows, and the commit's configuration hides."""
+    return reviews.failed(Result(environment=environment.name), fault)
+
+
+def _named(session: Session, environment: Environment) -> bool:
+    names = session.flags.environments
+    return not names or environment.name in names
+
+
+def _sharing(config: Config) -> Sharing:
     legs = tuple(environment.name for environment in config.environments)
-    return results, Sharing(environments=len(legs), legs=legs)
+    return Sharing(environments=len(legs), legs=legs)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The merge base: its commit, and what its environments rendered."""
+
+    revision: str
+    renders: Mapping[str, Prepared]
 
 
 def _compare(
@@ -171,7 +216,7 @@ def _compare(
     git: Git,
     config: Config,
     tree: Tree,
-    base: str,
+    base: Base,
     dangers: Mapping[str, tuple[str, ...]],
     *,
     confirm: bool,
@@ -180,13 +225,12 @@ def _compare(
     reachable = tuple(env for env in chosen if _may_ask(session, env))
     connected = flows.connect(session, git, reachable)
     prepared = flows.prepare(session, config, chosen, tree, connected)
-    before = diff_command.base_renders(session, git, base, chosen)
     context = session.context
     shown_on = context.sha if context.trigger is Trigger.MERGE_REQUEST else ""
     questions = {
         one.environment.name: Question(
-            base=before.get(one.environment.name),
-            base_name=f"merge base {base[:7]}",
+            base=base.renders.get(one.environment.name),
+            base_name=f"merge base {base.revision[:7]}",
             confirmation=flows.confirmation(
                 session, git, tree.revision or "HEAD", one.environment.name, flag=confirm
             ),
