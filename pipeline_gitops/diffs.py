@@ -10,21 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from pipeline_gitops import documents
 from pipeline_gitops.documents import Body, Json, at, items, mapping, text
-from pipeline_gitops.manifests import EPOCH, FENCE, LAST_APPLIED, is_secret
+from pipeline_gitops.manifests import EPOCH, FENCE, LAST_APPLIED, SERVER_FIELDS, is_secret
 
-# Fields of metadata that the server fills in.
-_SERVER_FIELDS = frozenset(
-    {
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    }
-)
 # Written by controllers, by client-side apply (a whole copy of the object, Secret data included),
 # or by a deploy to keep others from writing.
 _NOISY_ANNOTATIONS = frozenset(
@@ -58,7 +45,7 @@ def normalize(body: Body) -> Body:
 def _metadata(metadata: Json) -> Json:
     if not isinstance(metadata, Mapping):
         return metadata
-    kept = {key: value for key, value in metadata.items() if key not in _SERVER_FIELDS}
+    kept = {key: value for key, value in metadata.items() if key not in SERVER_FIELDS}
     annotations = kept.get("annotations")
     if isinstance(annotations, Mapping):
         kept["annotations"] = {

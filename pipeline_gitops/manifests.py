@@ -18,6 +18,20 @@ from pipeline_gitops.views import Finding, Severity
 # Written by client-side apply: holds a whole copy of the object, Secret data included.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+# Fields of metadata that only the server fills in; what was exported from a cluster holds them too.
+SERVER_FIELDS = frozenset(
+    {
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+
 # Annotations that a cluster target writes on live objects, never part of what somebody wants: which
 # claim the last write was made under, and which claim an earlier run was fenced off by.
 EPOCH = "pipeline-gitops.dev/epoch"

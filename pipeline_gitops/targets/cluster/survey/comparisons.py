@@ -14,7 +14,7 @@ from pipeline_gitops.documents import Body, mapping, text
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kinds
-from pipeline_gitops.manifests import Manifest, id_of, is_secret
+from pipeline_gitops.manifests import SERVER_FIELDS, Manifest, id_of, is_secret
 from pipeline_gitops.plans import FieldOwner, Sight
 from pipeline_gitops.targets.cluster.api import readiness
 from pipeline_gitops.targets.cluster.api.apis import Resource
@@ -35,19 +35,6 @@ from pipeline_gitops.targets.cluster.survey import marks, refusals, replacements
 from pipeline_gitops.targets.cluster.survey.refusals import PART_OF
 from pipeline_gitops.targets.cluster.survey.settings import Setting
 from pipeline_gitops.views import Refusal
-
-# Only a server fills these in; a manifest that was exported from a cluster may hold them.
-_SERVER_FIELDS = frozenset(
-    {
-        "creationTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    }
-)
-
 
 # Some tools that restore or copy objects do that. Nothing tells what of it came from us.
 _FORGOTTEN = (
@@ -287,7 +274,7 @@ class Comparison:
 def sendable(body: Body, apply_set: str) -> Body:
     """What is applied: the manifest with our mark, without what only the server may say."""
     metadata = {
-        key: value for key, value in mapping(body, "metadata").items() if key not in _SERVER_FIELDS
+        key: value for key, value in mapping(body, "metadata").items() if key not in SERVER_FIELDS
     }
     labels = {**mapping(metadata, "labels"), PART_OF: apply_set}
     kept = {key: value for key, value in _stored(body).items() if key != "status"}

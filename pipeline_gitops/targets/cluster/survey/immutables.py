@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, Json, at, bodies, items, mapping, text
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.manifests import is_secret
+from pipeline_gitops.manifests import SERVER_FIELDS, is_secret
 from pipeline_gitops.targets.cluster.api.objects import FIELD_MANAGER
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, Cause
 from pipeline_gitops.targets.cluster.fields import fieldsets, foresight
@@ -272,18 +272,6 @@ _GENERATED = frozenset(
         "batch.kubernetes.io/job-name",
     }
 )
-_SERVER_FIELDS = frozenset(
-    {
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "selfLink",
-        "uid",
-    }
-)
 _BOUND = frozenset({"pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"})
 
 
@@ -373,7 +361,7 @@ def _ungenerated(body: Body) -> Body:
 
 def restorable(live: Body) -> Body:
     """An object that is gone, as it can be created again."""
-    metadata = {k: v for k, v in mapping(live, "metadata").items() if k not in _SERVER_FIELDS}
+    metadata = {k: v for k, v in mapping(live, "metadata").items() if k not in SERVER_FIELDS}
     if "annotations" in metadata:
         given = mapping(metadata, "annotations")
         # A claim that says it is bound to a volume that is not its any more is lost for good.
