@@ -10,10 +10,11 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from pipeline_gitops.values import dataclass
 
 # Shorter ones cannot be replaced wherever they occur without tearing ordinary words apart; they are
 # hidden by structure only.

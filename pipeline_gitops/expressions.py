@@ -8,13 +8,14 @@ levels an evaluation, and macros that make values grow are not had.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 from pipeline_gitops.documents import Body, Json, at, mapping
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
+from pipeline_gitops.values import dataclass
 
 LONGEST = 2_000
 

@@ -4,8 +4,9 @@ The identity leaves the API version out: the server stores one object whichever 
 for (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from pipeline_gitops.values import dataclass
 
 
 class ObjectId(NamedTuple):

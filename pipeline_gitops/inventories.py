@@ -6,11 +6,12 @@ comes from Git ancestry, then from the forge's own counter, never from a clock.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import NewType
 
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.values import dataclass
 
 Receipt = NewType("Receipt", str)  # how a target knows its last write; opaque to everyone else
 Version = NewType("Version", str)  # what must still hold when a target writes; opaque as well

@@ -6,8 +6,10 @@ the same set, and what the target itself serves.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
+
+from pipeline_gitops.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

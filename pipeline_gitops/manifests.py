@@ -8,11 +8,12 @@ namespace the environment falls back to.
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_gitops.documents import Body, Document, at, mapping, text
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.kinds import Kind, Kinds
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding, Severity
 
 # Written by client-side apply: holds a whole copy of the object, Secret data included.

@@ -7,7 +7,7 @@ report, which only `masks` makes.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -21,6 +21,7 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import Change, Outcome, Survey
 from pipeline_gitops.reports import Shown
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding, Severity, StandingView
 
 Snapshot = Mapping[ObjectId, Body | None]  # live objects; None = not found

@@ -10,10 +10,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO
 
 from pipeline_gitops.errors import RejectedFault, UnreachableFault, UsageFault
+from pipeline_gitops.values import dataclass
 
 MAX_OUTPUT = 256 * 2**20  # bytes of stdout; far above any sane render, far below a runner's memory
 _STDERR_KEPT = 64 * 2**10  # its end: that is where a program says why it gave up

@@ -5,11 +5,11 @@ Every report format is a function of one `Report`; the types below are its parts
 the manifests in the layers, so a format cannot even import a body.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline_gitops.errors import Verdict, worst
 from pipeline_gitops.ids import ObjectId, Place
+from pipeline_gitops.values import dataclass
 
 
 class Severity(StrEnum):

@@ -5,10 +5,10 @@ https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variable
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from pipeline_gitops.ci import variables
 from pipeline_gitops.ci.values import CIContext, ForgeKind, Trigger, Vendor
+from pipeline_gitops.values import dataclass
 
 _OURS = "PIPELINE_GITOPS_TOKEN"
 _TOKENS = {

@@ -1,7 +1,9 @@
 """What a CI job says about itself, in words of our own."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from pipeline_gitops.values import dataclass
 
 
 class Vendor(StrEnum):

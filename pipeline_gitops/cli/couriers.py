@@ -6,7 +6,6 @@ within a bound; what does not answer by then is left, with its thread.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
@@ -17,6 +16,7 @@ from pipeline_gitops.pipeline.merge_requests import milestones
 from pipeline_gitops.pipeline.merge_requests.deliveries import Told
 from pipeline_gitops.pipeline.merge_requests.milestones import Milestone, Recorder
 from pipeline_gitops.ports import Clock, Forge, StatusState, Surface
+from pipeline_gitops.values import dataclass
 
 BOUND_S = 60.0  # for the whole report, once the work is done
 # From when we are asked to stop, writes in flight included: GitHub's runner asks again after 7.5 s,

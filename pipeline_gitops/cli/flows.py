@@ -4,7 +4,7 @@ A target that does not answer ends its own environment only; the others still ge
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops import forges
 from pipeline_gitops.ci import Trigger
@@ -25,6 +25,7 @@ from pipeline_gitops.pipeline.reviews import Prepared, Question
 from pipeline_gitops.pipeline.successions import Compare
 from pipeline_gitops.plans import Confirmation
 from pipeline_gitops.ports import Target, Tree
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Result, Severity
 
 

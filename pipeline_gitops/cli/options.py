@@ -4,7 +4,6 @@ Every flag has an environment variable; an empty one counts as unset (a CI canno
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -22,6 +21,7 @@ from pipeline_gitops.config import (
     nearest,
 )
 from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.values import dataclass
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -1,6 +1,5 @@
 """What a finished report turns into: text on stdout, files, the job summary, step outputs."""
 
-import dataclasses
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -11,10 +10,11 @@ from pipeline_gitops.cli.session import Session
 from pipeline_gitops.errors import Fault, UsageFault, Verdict
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.reports import Shown
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import FaultView, Report, Result
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One --report KIND=PATH."""
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Any
 
@@ -34,6 +34,7 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.pipeline.reviews import Workshop
 from pipeline_gitops.validation import Catalog, validate
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
 

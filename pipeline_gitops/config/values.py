@@ -1,10 +1,11 @@
 """The values that a configuration comes down to."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from pipeline_gitops.documents import Json
 from pipeline_gitops.ids import Place
+from pipeline_gitops.values import dataclass
 
 FILE = ".pipeline-gitops.yaml"
 TOOLS = ("argocd", "flux", "helm", "kapp", "kluctl")  # whose objects may be adopted, if allowed

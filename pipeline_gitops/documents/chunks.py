@@ -6,10 +6,10 @@ the rest of that one, are cut at lines that start with "---", whatever YAML thin
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import streams
 from pipeline_gitops.documents.values import Json, Unreadable
+from pipeline_gitops.values import dataclass
 
 # What Go's unicode.IsSpace takes for space.
 _SPACE = (

@@ -6,7 +6,7 @@ Composing with PyYAML is out: it recurses in C and crashes the process on deep n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from yaml import MarkedYAMLError
@@ -23,6 +23,7 @@ from yaml.events import (
 from pipeline_gitops.documents import dialects, scalars
 from pipeline_gitops.documents.places import start
 from pipeline_gitops.documents.values import Unreadable
+from pipeline_gitops.values import dataclass
 
 # The deepest schema of Kubernetes, JSONSchemaProps in a CustomResourceDefinition, stays under 60 in
 # the field; everything that walks a body later may recurse.

@@ -1,10 +1,10 @@
 """What makes a value one Kubernetes object, and how a List comes apart into its items."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pipeline_gitops.documents.access import at
 from pipeline_gitops.documents.values import Body, Json
+from pipeline_gitops.values import dataclass
 
 Path = tuple[str, ...]
 

@@ -6,7 +6,7 @@ for them knowing costs nothing but their text.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from yaml import YAMLError
 from yaml._yaml import CParser
@@ -24,6 +24,7 @@ from pipeline_gitops.documents import scalars
 from pipeline_gitops.documents.access import steps
 from pipeline_gitops.documents.values import Body, Unreadable
 from pipeline_gitops.ids import Place
+from pipeline_gitops.values import dataclass
 
 
 @dataclass(slots=True)

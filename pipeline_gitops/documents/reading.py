@@ -2,7 +2,6 @@
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from yaml import YAMLError
 
@@ -13,6 +12,7 @@ from pipeline_gitops.documents.objects import Lack
 from pipeline_gitops.documents.places import Document, Marks
 from pipeline_gitops.documents.values import Body, Json, Unreadable
 from pipeline_gitops.ids import Place
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding, Severity
 
 # A server takes no request over 3 MiB; a file may hold a few objects, not the whole cluster.

@@ -8,12 +8,12 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pipeline_gitops.documents import scalars
 from pipeline_gitops.documents.composing import DEPTH, too_deep
 from pipeline_gitops.documents.values import Json, Unreadable
+from pipeline_gitops.values import dataclass
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")

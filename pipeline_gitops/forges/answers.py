@@ -8,12 +8,13 @@ import email.utils
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import Any
 
 from pipeline_gitops.errors import LackingFault, ReportFault
 from pipeline_gitops.ports import Note
+from pipeline_gitops.values import dataclass
 
 TRIES = 4
 LONGEST_WAIT_S = 30.0  # a limit that lifts later than this is a fault: a job must not sit it out

@@ -5,7 +5,6 @@ groups. A file is read when the first object of such a group is judged.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pkgutil import get_data
 
@@ -15,6 +14,7 @@ from pipeline_gitops.health.forms import flux, kapp, krane, ours
 from pipeline_gitops.health.signs import Rule, judge
 from pipeline_gitops.ids import Place
 from pipeline_gitops.manifests import group_of
+from pipeline_gitops.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

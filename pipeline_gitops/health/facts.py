@@ -1,9 +1,9 @@
 """How health rules read a live object: numbers and conditions, whatever is missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, at, bodies, items, text
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Health
 
 Judged = tuple[Health, str]

@@ -1,8 +1,7 @@
 """How long something that may heal is waited for."""
 
-from dataclasses import dataclass
-
 from pipeline_gitops.health.causes import Cause
+from pipeline_gitops.values import dataclass
 
 # The cluster itself does something about it.
 _HOPEFUL = frozenset({"scaling-up", "node-not-ready"})

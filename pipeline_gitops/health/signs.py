@@ -13,12 +13,12 @@ operator is said once, here:
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipeline_gitops import expressions
 from pipeline_gitops.documents import Body, Json, at, bodies, text
 from pipeline_gitops.expressions import Expression
 from pipeline_gitops.health.facts import Judged, leaving
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Health
 
 Path = tuple[str | int, ...]

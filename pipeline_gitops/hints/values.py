@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline_gitops.documents import Body, mapping
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.values import dataclass
 
 
 class HookPhase(StrEnum):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_gitops import documents
 from pipeline_gitops.config import Engine, EngineSpec, Overlay
@@ -11,6 +11,7 @@ from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import closures, files, kustomize, sources
 from pipeline_gitops.overlays.roots import discover, passed_over
 from pipeline_gitops.ports import Rendered, Tree
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
 __all__ = ["Renderer", "discover", "passed_over"]

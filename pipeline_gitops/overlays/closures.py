@@ -8,12 +8,12 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pipeline_gitops import documents
 from pipeline_gitops.documents import Document, Json, at, items
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import files
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from pipeline_gitops import documents, process
@@ -17,6 +16,7 @@ from pipeline_gitops.documents import Document
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
 from pipeline_gitops.overlays import closures, files
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
 TIMEOUT_S = 120.0

@@ -9,13 +9,13 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops import documents
 from pipeline_gitops.config import Engine, Environment, Overlay
 from pipeline_gitops.documents import Document
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import closures, files
+from pipeline_gitops.values import dataclass
 
 KUSTOMIZATION_RULE = "kustomization that no other one names"
 DIRECTORY_RULE = "directory with Kubernetes manifests"

@@ -7,7 +7,7 @@ Best effort: a value that a transformer made (an image tag, a prefix) points at 
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar
 
 from pipeline_gitops import documents
@@ -15,6 +15,7 @@ from pipeline_gitops.documents import Document, text
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.overlays import closures, files
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
 T = TypeVar("T")

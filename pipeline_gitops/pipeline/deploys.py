@@ -8,7 +8,7 @@ ended: it may have been alive until its claim was taken over, so their changes a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline_gitops import inventories, plans
@@ -24,6 +24,7 @@ from pipeline_gitops.pipeline.watching import cards, rollouts
 from pipeline_gitops.pipeline.watching.cards import Background
 from pipeline_gitops.plans import Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Repository, Stale, Target
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import (
     FaultView,
     LeftView,

@@ -6,7 +6,7 @@ The inventory goes last: a run that is killed in between and started again goes 
 """
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops import inventories, plans
 from pipeline_gitops.config import Environment
@@ -18,6 +18,7 @@ from pipeline_gitops.pipeline import executions, reviews
 from pipeline_gitops.pipeline.watching import rollouts
 from pipeline_gitops.plans import Intent, Outcome, Plan, State, Survey
 from pipeline_gitops.ports import Clock, Journal, Runtime, Stale, Target, Writing
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import (
     FaultView,
     HealthView,

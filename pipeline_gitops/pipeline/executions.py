@@ -5,7 +5,7 @@ Hooks run before and after the rest. A deploy that stops says of every write tha
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 
 from pipeline_gitops import inventories, plans
@@ -30,6 +30,7 @@ from pipeline_gitops.plans import (
     Wave,
 )
 from pipeline_gitops.ports import Clock, Journal, Stale, Target, Writing
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, CardView, Health, HealthView, RolloutView, WrittenView
 
 # Which deletion policy of a hook applies to how it ended.

@@ -6,7 +6,7 @@ The way back has time of its own: the deploy that failed may have used up all of
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops.errors import Fault
 from pipeline_gitops.pipeline import deploys, rollbacks, successions
@@ -17,6 +17,7 @@ from pipeline_gitops.pipeline.rollbacks import Goal
 from pipeline_gitops.pipeline.successions import Compare
 from pipeline_gitops.plans import Confirmation
 from pipeline_gitops.ports import Clock, Journal, Repository, Target
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Result, RollbackView, Severity
 
 # What is deleted was created since, and takes nothing else along: nobody has to be asked for it.

@@ -4,7 +4,7 @@ Nothing here writes. A review takes read-only targets, so the type checker prove
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pipeline_gitops import diffs, manifests, plans
 from pipeline_gitops.config import ClusterSpec, Environment
@@ -18,6 +18,7 @@ from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.pipeline import renames
 from pipeline_gitops.plans import Confirmation, FieldOwner, Plan, Sight, Survey
 from pipeline_gitops.ports import Journal, ReadTarget, Render, Tree
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import (
     Action,
     ChangeView,

@@ -7,7 +7,7 @@ or that others may have come to use.
 """
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops import hints, plans
 from pipeline_gitops.errors import Fault, RefusedFault, Verdict, worst
@@ -16,6 +16,7 @@ from pipeline_gitops.inventories import Inventory, Stamp
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.pipeline.watching import rollouts
 from pipeline_gitops.plans import Change, Plan, State
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, FaultView, LeftView, Result, RollbackView
 
 # Whatever happens to them, it is more than a change of what was written.

@@ -9,13 +9,14 @@ are under way, or are run again, do not bring it back.
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops import inventories
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.inventories import Inventory, Precedence, Relation, Stamp
 from pipeline_gitops.pipeline.executions import Order
 from pipeline_gitops.ports import Repository
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Refusal
 
 Compare = Callable[[str, str], Relation]  # of base and head, as a forge tells it

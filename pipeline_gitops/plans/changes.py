@@ -5,13 +5,14 @@ it, so no combination can lie.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from pipeline_gitops.documents import Body
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Inventory, Receipt, Version
 from pipeline_gitops.manifests import Manifest
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, Refusal
 
 

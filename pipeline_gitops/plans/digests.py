@@ -18,13 +18,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops import diffs
 from pipeline_gitops.documents import Json
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.masks import Redactor
 from pipeline_gitops.plans.changes import Change, Plan
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action
 
 PLAN_LENGTH = 24  # hex digits: 96 bits

@@ -7,7 +7,7 @@ where a manifest's edge points against a wave that somebody wrote, the wave coun
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from pipeline_gitops import hints
@@ -17,6 +17,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import references
 from pipeline_gitops.plans.references import CRD
+from pipeline_gitops.values import dataclass
 
 # What must be there before others can be sent at all: a namespace to write into, a kind to write
 # instances of. Both are sent with the first object that needs them, as Argo CD does.

@@ -6,13 +6,13 @@ environment's scope is refused whoever confirms. Refused means before any write.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pipeline_gitops.config import Policy, Scope
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.plans.changes import Change, Plan
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, Refusal
 
 # Deleting one of these deletes more than itself: volumes with data, everything in a namespace,

@@ -8,7 +8,7 @@ matters.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, bodies, text
@@ -19,6 +19,7 @@ from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.plans import edges
 from pipeline_gitops.plans.changes import Change, Plan
 from pipeline_gitops.plans.edges import AWAITED, Graph, Position
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action
 
 _RANKS: dict[str, int] = {

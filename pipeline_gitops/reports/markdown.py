@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.reports import conflicts, fences, recoveries, states, tops, words
+from pipeline_gitops.reports import conflicts, cures, fences, recoveries, states, tops, words
 from pipeline_gitops.reports.fences import cell, code, inline, short
 from pipeline_gitops.reports.packing import Item, Opening, Packed, Section, pack
 from pipeline_gitops.reports.shown import Shown
@@ -129,7 +129,7 @@ def _top(report: Report) -> Top:
         more=len(told[MOST_CONCERNS:]),
         reassurance=words.reassurance(report) if report.results else "",
         notices=report.notices,
-        next_step=words.next_step(report),
+        next_step=cures.next_step(report),
         several=len(report.results) > 1,
     )
 

@@ -16,7 +16,7 @@ A marker is always one line: GitLab executes quick actions inside comments of se
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
@@ -27,6 +27,7 @@ from pipeline_gitops.reports.shown import Shown
 from pipeline_gitops.reports.states import EnvironmentState
 from pipeline_gitops.reports.tops import Entry
 from pipeline_gitops.reports.words import Tone
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
 # What the sections leave free of a forge's limit: the first lines, the table and the last line.

@@ -7,7 +7,8 @@ there is no room for is told at a lower level, then by name, and at last only co
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from pipeline_gitops.values import dataclass
 
 _GAP = "\n\n"
 _MOST_GROUPS = 10

@@ -9,15 +9,16 @@ text like any other.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.masks import clean
-from pipeline_gitops.reports import words
+from pipeline_gitops.reports import cures, words
 from pipeline_gitops.reports.fences import one_line, short
 from pipeline_gitops.reports.words import Brief, Concern, Tone
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, Report, Result
 
 VERSION = 1
@@ -113,7 +114,7 @@ def of(result: Result, report: Report) -> EnvironmentState:
         concerns=tuple(map(_short, found[:MOST_CONCERNS])),
         more=max(len(found) - MOST_CONCERNS, 0),
         reassurance="" if found else _bounded(words.reassured(result), 2 * _TEXT),
-        next_step=_bounded(words.next_step(alone), 2 * _TEXT),
+        next_step=_bounded(cures.next_step(alone), 2 * _TEXT),
         plan=_bounded(plan.digest, 64) if plan else "",
         changes=plan.change_digests if plan else (),
     )

@@ -9,7 +9,7 @@ from enum import Enum
 
 from pipeline_gitops.ids import Place
 from pipeline_gitops.masks import Sealed
-from pipeline_gitops.reports import conflicts, recoveries, words
+from pipeline_gitops.reports import conflicts, cures, recoveries, words
 from pipeline_gitops.reports.fences import one_line
 from pipeline_gitops.reports.plain import aligned
 from pipeline_gitops.reports.shown import Shown
@@ -168,7 +168,7 @@ class _Page:
     def closing(self, report: Report) -> Iterator[str]:
         if report.fault:
             yield from self._hung(self._paint("✗", Colour.RED), 1, report.fault.message)
-        yield from self._hung(self._paint("Next:", Colour.BOLD), 5, words.next_step(report))
+        yield from self._hung(self._paint("Next:", Colour.BOLD), 5, cures.next_step(report))
 
     # -- parts of an environment -----------------------------------------------------------------
 

@@ -5,7 +5,6 @@ other jobs wrote.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.reports import fences, words
@@ -13,6 +12,7 @@ from pipeline_gitops.reports.fences import cell, code, inline, short
 from pipeline_gitops.reports.packing import Item, Section, fit
 from pipeline_gitops.reports.states import MOST_CONCERNS, EnvironmentState
 from pipeline_gitops.reports.words import Concern, Tone
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action
 
 LONGEST = 300  # characters of a foreign text in the first lines

@@ -1,17 +1,17 @@
-"""What a report says, in the words of every format: verdict, what would hurt, what to do next.
+"""What a report says, in the words of every format: the verdict, and what would hurt.
 
 A target that cannot observe is never said to run: where a result has no rollout, its objects are
 *written*.
 """
 
-import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.reports import recoveries
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import (
     Action,
     ChangeView,
@@ -107,18 +107,6 @@ _SAID = {
     Verdict.TERMINATED: "interrupted",
 }
 
-_CURES = {
-    Verdict.INTERNAL: "run it again; if it fails again, report it with the job's log",
-    Verdict.USAGE: "correct the call or the configuration",
-    Verdict.REJECTED: "correct the manifests and push again",
-    Verdict.REFUSED: "remove the reason, or confirm that it is meant",
-    Verdict.UNREACHABLE: "run it again once the target answers",
-    Verdict.PARTIAL: "remove the cause and deploy again: it goes on where it stopped",
-    Verdict.UNHEALTHY: "push a fix, or revert the change",
-    Verdict.INTERRUPTED: "run it again: it goes on where it stopped",
-    Verdict.TERMINATED: "run it again: it goes on where it stopped",
-}
-
 
 def counted(number: int, noun: str) -> str:
     """A number with its noun: "1 object", "3 objects"."""
@@ -202,7 +190,7 @@ def _ended(result: Result) -> str:
         case Verdict.PARTIAL:
             done = sum(written.state == _DONE for written in result.written)
             return f"applied in part, {done} of {counted(_wanted(result), 'change')} made"
-        case Verdict.UNHEALTHY if _is_void(result):
+        case Verdict.UNHEALTHY if is_void(result):
             return "nothing is deployed"
         case Verdict.UNHEALTHY if result.rollout:
             return _sick_rollout(result.rollout)
@@ -210,7 +198,7 @@ def _ended(result: Result) -> str:
             return _SAID[result.verdict]
 
 
-def _is_void(result: Result) -> bool:
+def is_void(result: Result) -> bool:
     """Whether somebody asked how an environment is that was never deployed."""
     return not (result.rollout or result.plans or result.written or result.cards)
 
@@ -439,50 +427,6 @@ def reassured(result: Result) -> str:
 def _done_amounts(done: Sequence[WrittenView]) -> str:
     pairs = ((sum(one.action is action for one in done), said) for action, said in _PAST.items())
     return ", ".join(f"{count} {said}" for count, said in pairs if count)
-
-
-def next_step(report: Report) -> str:
-    """What to do now, in one sentence."""
-    if report.fault:
-        return report.fault.cure.strip() or _CURES.get(report.fault.verdict, "see the job's log")
-    for result in worst_first(report.results):
-        if tone(result) is Tone.BAD:
-            return _correction(report) if result.verdict is Verdict.REJECTED else _cure(result)
-    tone_ = overall(report)
-    if not any(result.plans for result in report.results) or tone_ is Tone.QUIET:
-        return "nothing to do"
-    if any(result.written or result.rollout for result in report.results):
-        return "nothing to do"
-    verb = "merge" if report.merge_request else "deploy"
-    if tone_ is Tone.CARE and any(result.dangers for result in report.results):
-        return f"make sure that each danger is meant before you {verb}"
-    return f"{verb} when these are the changes you mean"
-
-
-def _cure(result: Result) -> str:
-    if result.verdict is Verdict.UNHEALTHY and _is_void(result):
-        return f"deploy it: pipeline-gitops deploy --environment {shlex.quote(result.environment)}"
-    cures = [recoveries.next_step(result), result.fault.cure if result.fault else ""]
-    cures += [card.cure for card in result.cards]
-    cures += [refusal.cure for refusal in result.refusals]
-    cure = next(filter(str.strip, cures), _CURES.get(result.verdict, "see the job's log"))
-    return recoveries.with_hold(cure, result)
-
-
-def _correction(report: Report) -> str:
-    """Where to start, of all that is wrong with the manifests."""
-    wrong = [
-        shared.finding
-        for shared in findings(report.results)
-        if shared.finding.severity is Severity.ERROR
-    ]
-    if not wrong:
-        return _CURES[Verdict.REJECTED]
-    first = wrong[0]
-    where = f"`{first.place}`" if first.place.file else str(first.id or "the manifests")
-    if len(wrong) > 1:
-        return f"correct the {len(wrong)} errors, starting in {where}"
-    return f"in {where}: {first.cure}" if first.cure.strip() else f"correct {where}"
 
 
 def findings(results: Sequence[Result]) -> tuple[SharedFinding, ...]:

@@ -8,10 +8,11 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.values import dataclass
 
 Schema = Mapping[str, Any]
 

@@ -1,12 +1,12 @@
 """One object against one schema: the only module that knows the JSON Schema engine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pipeline_gitops.documents import Body
 from pipeline_gitops.validation.catalog import REFERENCE, Catalog
+from pipeline_gitops.values import dataclass
 
 
 class Wrong(StrEnum):

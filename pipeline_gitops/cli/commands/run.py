@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -23,6 +23,7 @@ from pipeline_gitops.pipeline import reviews
 from pipeline_gitops.pipeline.merge_requests.notes import Sharing
 from pipeline_gitops.pipeline.reviews import Prepared, Question
 from pipeline_gitops.ports import Tree
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Report, Result
 
 # Only compared. What stands at the forge is the last deploy's word, and a look at a commit whose

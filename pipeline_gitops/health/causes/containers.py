@@ -7,12 +7,12 @@ https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff).
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
 from pipeline_gitops.health.causes.references import missing
 from pipeline_gitops.health.causes.values import Cause, Happening, Wanted
 from pipeline_gitops.health.facts import number
+from pipeline_gitops.values import dataclass
 
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
 # What the shell and the runtime mean by these (POSIX 2.8.2; 128+n: ended by signal n).

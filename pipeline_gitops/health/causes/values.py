@@ -1,11 +1,11 @@
 """What a cause is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from pipeline_gitops.documents import Body
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.values import dataclass
 
 Wanted = Mapping[ObjectId, Body]  # the objects of the same deploy, by identity
 

@@ -15,7 +15,7 @@ change that two of them make together was shown by neither.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pipeline_gitops import plans
 from pipeline_gitops.config import Binding, Environment
@@ -25,6 +25,7 @@ from pipeline_gitops.pipeline.merge_requests.inquiries import Evidence, Look, Un
 from pipeline_gitops.plans import Plan, Unshown
 from pipeline_gitops.ports import CommitStatus, MergeRequest
 from pipeline_gitops.reports.states import EnvironmentState
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, Refusal, Result
 
 MOST_NOTICES = 10

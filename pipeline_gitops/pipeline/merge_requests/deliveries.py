@@ -5,7 +5,7 @@ first: they are the truth per environment, the note is a view (forges throttle n
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_gitops import ci, masks
 from pipeline_gitops.errors import Fault, LackingFault, Verdict
@@ -16,6 +16,7 @@ from pipeline_gitops.pipeline.merge_requests.notes import Posting
 from pipeline_gitops.pipeline.merge_requests.origins import Carried
 from pipeline_gitops.ports import Annotation, Check, Clock, Commit, Forge, Surface
 from pipeline_gitops.reports import recoveries, words
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, Finding, Result, Severity
 
 INDEXED_S = 10.0  # after a merge, until the forge knows which merge request brought the commit

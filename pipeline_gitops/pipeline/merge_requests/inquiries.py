@@ -7,7 +7,7 @@ merge request.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from pipeline_gitops import plans
@@ -18,6 +18,7 @@ from pipeline_gitops.ports import Clock, Commit, CommitStatus, Forge, MergeReque
 from pipeline_gitops.reports import notes
 from pipeline_gitops.reports.notes import Section
 from pipeline_gitops.reports.states import EnvironmentState
+from pipeline_gitops.values import dataclass
 
 _REVIEW = 0  # the phase of a stamp
 LONGEST_S = 30.0  # a forge that takes longer, over all that is asked, is not asked any further

@@ -8,11 +8,11 @@ on, and why is kept.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from pipeline_gitops import plans
 from pipeline_gitops.errors import Fault, LackingFault, Verdict
 from pipeline_gitops.ports import CommitStatus, Deployment, Forge, StatusState, Surface
+from pipeline_gitops.values import dataclass
 
 _CONTEXT = "pipeline-gitops"  # what all our statuses begin with
 _LONGEST_CONTEXT = 255  # that every forge takes

@@ -9,7 +9,6 @@ long as reading, deciding and writing take less than that wait.
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -19,6 +18,7 @@ from pipeline_gitops.masks import Sealed
 from pipeline_gitops.ports import Clock, Forge, MergeRequest, Note
 from pipeline_gitops.reports import Shown, notes
 from pipeline_gitops.reports.notes import Section, Stamp
+from pipeline_gitops.values import dataclass
 
 __all__ = ["NotePosted", "Posting", "Section", "Sharing", "Stamp", "report_on", "upsert"]
 

@@ -7,11 +7,11 @@ which counts only if that merge request's head is part of the commit's history.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.inventories import Relation
 from pipeline_gitops.ports import Clock, Commit, Forge, MergeRequest
+from pipeline_gitops.values import dataclass
 
 PAUSE_S = 2.0
 MOST_CARRIED = 10  # merge requests, beside the newest, that a deploy is told on or asked about

@@ -3,10 +3,10 @@ of the forge and of the event that started us. What the report says of that is o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops.errors import RefusedFault
 from pipeline_gitops.ports import MergeRequest
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Report
 
 _CURE = "post it from the job that the run of this very merge request started"

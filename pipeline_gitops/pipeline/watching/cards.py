@@ -5,7 +5,7 @@ half a secret would no longer be recognised.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from pipeline_gitops import masks
@@ -17,6 +17,7 @@ from pipeline_gitops.health.pods import failing
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.pipeline.watching import diagnoses
 from pipeline_gitops.ports import Evidence, Journal, Runtime
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import CardView, Health, HealthView, RolloutView
 
 MOST_LOGGED = 20  # cards with logs: each costs requests

@@ -4,7 +4,7 @@ Looked at every few seconds while a deploy waits, so that nobody waits for what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from pipeline_gitops.documents import Body, text
@@ -16,6 +16,7 @@ from pipeline_gitops.health.patience import is_over
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.pipeline.watching.looks import Expectations
 from pipeline_gitops.ports import Event, Evidence, Runtime
+from pipeline_gitops.values import dataclass
 
 FIRST_S = 2.0  # controllers need a moment before there is evidence of anything
 EVERY_S = 3.0

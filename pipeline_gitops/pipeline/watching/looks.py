@@ -5,7 +5,7 @@ what was changed, for a while.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pipeline_gitops import health
 from pipeline_gitops.documents import Body, at, bodies, text
@@ -16,6 +16,7 @@ from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import vanishes
 from pipeline_gitops.plans import Change, Outcome
 from pipeline_gitops.ports import Snapshot
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Health, HealthView
 
 # States that more waiting will not change.

@@ -7,7 +7,7 @@ fails may be made well by somebody, so no word is the last one.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from pipeline_gitops.config import Environment
@@ -23,6 +23,7 @@ from pipeline_gitops.pipeline.watching.diagnoses import Diagnoses
 from pipeline_gitops.pipeline.watching.looks import SETTLED, Looks
 from pipeline_gitops.pipeline.watching.narration import Narrator, heartbeat
 from pipeline_gitops.ports import Clock, Journal, ReadTarget, Runtime, Watch
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import FaultView, Health, HealthView, Result, RolloutView
 
 POLL_S = 1.0

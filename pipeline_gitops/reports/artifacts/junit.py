@@ -7,13 +7,13 @@ agree on (https://github.com/testmoapp/junitxml).
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.masks import Sealed
 from pipeline_gitops.reports import words
 from pipeline_gitops.reports.shown import Shown
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Result, Severity
 
 # Characters that XML 1.0 has no way to write; `clean` leaves newline and tab only.

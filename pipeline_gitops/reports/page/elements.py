@@ -5,9 +5,10 @@ together: there is no way to write a tag as a string.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
+
+from pipeline_gitops.values import dataclass
 
 # They have no end tag: https://html.spec.whatwg.org/multipage/syntax.html#void-elements
 _VOID = frozenset({"br", "input", "meta", "path", "rect"})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline_gitops.reports import words
+from pipeline_gitops.reports import cures, words
 from pipeline_gitops.reports.page import environments
 from pipeline_gitops.reports.page.elements import Child, Element, element
 from pipeline_gitops.reports.page.texts import (
@@ -43,7 +43,7 @@ def header(report: Report) -> Element:
         else None,
         element("p", calm) if calm else None,
         *(element("p", *prose(notice), class_="notice") for notice in report.notices),
-        element("p", element("strong", "Next: "), *prose(words.next_step(report)), class_="next"),
+        element("p", element("strong", "Next: "), *prose(cures.next_step(report)), class_="next"),
         data_tone=tone.value,
     )
 

@@ -7,7 +7,6 @@ and for `create` where the object is not there yet. Discovery is allowed to ever
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline_gitops.documents import Body, Json
@@ -16,6 +15,7 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.targets.cluster.fields import owners
 from pipeline_gitops.targets.cluster.live.watches import STILL
 from pipeline_gitops.targets.cluster.survey.settings import DEFINITION
+from pipeline_gitops.values import dataclass
 
 
 class Command(StrEnum):

@@ -8,7 +8,7 @@ import pytest
 from pipeline_gitops import masks, reports
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import ObjectId
-from pipeline_gitops.reports import notes, recoveries, words
+from pipeline_gitops.reports import cures, notes, recoveries, words
 from pipeline_gitops.reports.notes import Stamp
 from pipeline_gitops.views import (
     Action,
@@ -56,7 +56,7 @@ def failed(rollback: RollbackView | None) -> Result:
 
 
 def next_step(rollback: RollbackView) -> str:
-    return words.next_step(Report(command="deploy", results=(failed(rollback),)))
+    return cures.next_step(Report(command="deploy", results=(failed(rollback),)))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,6 @@ def test_a_name_runs_nothing_in_the_shell_that_it_is_copied_to() -> None:
 
     (section,) = notes.sections_of(report(gone), Stamp(), limit=60_000)
 
-    told = words.next_step(Report(command="deploy", results=(there,)))
+    told = cures.next_step(Report(command="deploy", results=(there,)))
     assert "rollback --environment '$(reboot)' --to" in told
     assert "pipeline-gitops rollback --environment 'a b'" in section.body

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import Place
-from pipeline_gitops.reports import words
+from pipeline_gitops.reports import cures, words
 from pipeline_gitops.reports.words import Tone
 from pipeline_gitops.views import Action, CardView, FaultView, Finding, Refusal, Result, Severity
 from tests.unit.reports.samples import API, DATA, change, deployed, report, reviewed, rollout
@@ -131,7 +131,7 @@ def test_the_next_step_is_the_cure_of_the_worst() -> None:
         deployed(CREATED, rollout=rollout(API)), cards=(card,), verdict=Verdict.UNHEALTHY
     )
 
-    assert words.next_step(report(reviewed(CREATED), failed)) == "push the image"
+    assert cures.next_step(report(reviewed(CREATED), failed)) == "push the image"
 
 
 def test_a_blank_cure_is_none() -> None:
@@ -141,7 +141,7 @@ def test_a_blank_cure_is_none() -> None:
         deployed(CREATED, rollout=rollout(API)), cards=(card,), verdict=Verdict.UNHEALTHY
     )
 
-    assert words.next_step(report(failed)) == "push a fix, or revert the change"
+    assert cures.next_step(report(failed)) == "push a fix, or revert the change"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_next_step_of_a_good_plan(merge_request: int, step: str) -> None:
     """On a merge request it is the merge, elsewhere the deploy."""
     shown = report(reviewed(CREATED), merge_request=merge_request)
 
-    assert words.next_step(shown) == step
+    assert cures.next_step(shown) == step
 
 
 def test_a_fault_of_the_whole_command_leads() -> None:
@@ -163,7 +163,7 @@ def test_a_fault_of_the_whole_command_leads() -> None:
     fault = FaultView(message="no config", cure="write one", verdict=Verdict.USAGE)
     shown = report(fault=fault)
 
-    said = (words.headline(shown), words.concerns(shown)[0].text, words.next_step(shown))
+    said = (words.headline(shown), words.concerns(shown)[0].text, cures.next_step(shown))
 
     assert said == ("run: misconfigured", "no config", "write one")
 
@@ -208,4 +208,4 @@ def test_an_environment_that_was_never_deployed_has_not_failed_a_rollout() -> No
     void = report(Result(environment="dev", target="cluster dev", verdict=Verdict.UNHEALTHY))
 
     assert words.headline(void) == "dev: nothing is deployed"
-    assert words.next_step(void) == "deploy it: pipeline-gitops deploy --environment dev"
+    assert cures.next_step(void) == "deploy it: pipeline-gitops deploy --environment dev"

@@ -6,7 +6,6 @@ memory for one run: a cache on disk could be poisoned, and would be stale after 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from pipeline_gitops.documents import Body, bodies, text
@@ -14,6 +13,7 @@ from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.kinds import Kind, Kinds
 from pipeline_gitops.targets.cluster.api.transport import Transport
+from pipeline_gitops.values import dataclass
 
 _ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 

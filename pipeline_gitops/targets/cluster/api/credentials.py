@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from pipeline_gitops.config import ClusterSpec
 from pipeline_gitops.errors import UnreachableFault, UsageFault
 from pipeline_gitops.targets.cluster.api import kubeconfigs
 from pipeline_gitops.targets.cluster.api.kubeconfigs import Entry
+from pipeline_gitops.values import dataclass
 
 _T = TypeVar("_T")
 Hide = Callable[[Sequence[str]], None]

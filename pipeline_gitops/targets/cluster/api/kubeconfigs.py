@@ -13,7 +13,7 @@ import os
 import ssl
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from pipeline_gitops import encodings
 from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.values import dataclass
 
 _SECTIONS = ("clusters", "contexts", "users")
 

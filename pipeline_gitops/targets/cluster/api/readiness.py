@@ -6,12 +6,12 @@ server answers 500 to everything that it stands in front of. A denial never pass
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, bodies, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, Webhook
+from pipeline_gitops.values import dataclass
 
 ADMISSION = "admissionregistration.k8s.io"
 WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")

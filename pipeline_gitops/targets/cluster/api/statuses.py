@@ -8,11 +8,11 @@ through.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Json, items, text
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.values import dataclass
 
 LONGEST = 300
 MOST_CAUSES = 5

@@ -9,7 +9,7 @@ import random
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -24,6 +24,7 @@ from pipeline_gitops.targets.cluster.api import payloads, statuses
 from pipeline_gitops.targets.cluster.api.connections import Host
 from pipeline_gitops.targets.cluster.api.credentials import Connection
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFault
+from pipeline_gitops.values import dataclass
 
 CONNECT_S = 5.0
 READ_S = 30.0  # for a whole answer, however slowly it comes

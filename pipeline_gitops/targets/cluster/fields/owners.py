@@ -8,7 +8,7 @@ before us, left where a controller sets it, refused otherwise. The environment's
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops.config import FieldRule
 from pipeline_gitops.documents import Body, at, mapping, text
@@ -18,6 +18,7 @@ from pipeline_gitops.plans import FieldOwner
 from pipeline_gitops.targets.cluster.api.statuses import Cause
 from pipeline_gitops.targets.cluster.fields import fieldsets
 from pipeline_gitops.targets.cluster.fields.fieldsets import APPLY, UPDATE, Path
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import FieldConflict, Refusal
 
 TAKEN, LEFT, REFUSED = "taken", "left", "refused"

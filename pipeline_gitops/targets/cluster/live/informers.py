@@ -7,12 +7,13 @@ along; a version that the server has forgotten (410) makes it list anew.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event, Lock, Thread
 
 from pipeline_gitops.documents import Body, at, text
 from pipeline_gitops.errors import Fault
 from pipeline_gitops.targets.cluster.api.statuses import ApiError
+from pipeline_gitops.values import dataclass
 
 WATCH_S = 30  # one watch request; a connection that died without a word is noticed after this
 GONE = 410

@@ -20,7 +20,7 @@ as the resourceVersion stands and the live values are those that would be sent.
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline_gitops.config import FieldRule
 from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
@@ -31,6 +31,7 @@ from pipeline_gitops.targets.cluster.api.objects import FIELD_MANAGER, is_termin
 from pipeline_gitops.targets.cluster.fields import foresight
 from pipeline_gitops.targets.cluster.fields.fieldsets import APPLY, UPDATE
 from pipeline_gitops.targets.cluster.fields.migrations import LEGACY
+from pipeline_gitops.values import dataclass
 
 FORMAT = "1"  # another one where this program decides otherwise about the same object
 

@@ -10,7 +10,6 @@ we find ourselves beyond those that may change
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, Json, at, bodies, items, mapping, text
 from pipeline_gitops.ids import ObjectId
@@ -20,6 +19,7 @@ from pipeline_gitops.targets.cluster.api.statuses import ApiError, Cause
 from pipeline_gitops.targets.cluster.fields import fieldsets, foresight
 from pipeline_gitops.targets.cluster.fields.fieldsets import FieldSet
 from pipeline_gitops.targets.cluster.records.receipts import is_custom
+from pipeline_gitops.values import dataclass
 
 INVALID, FORBIDDEN = "FieldValueInvalid", "FieldValueForbidden"
 

@@ -4,9 +4,9 @@ Taking such an object over would start a fight: the tool would put it back at it
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, text
+from pipeline_gitops.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

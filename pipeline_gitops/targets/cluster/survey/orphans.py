@@ -7,7 +7,7 @@ to what they make; our own entry among the field managers does.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, at, bodies, text
@@ -20,6 +20,7 @@ from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFaul
 from pipeline_gitops.targets.cluster.survey import refusals
 from pipeline_gitops.targets.cluster.survey.refusals import PART_OF
 from pipeline_gitops.targets.cluster.survey.settings import DEFINITION, Setting
+from pipeline_gitops.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ What cannot be read is not judged: none of these lists is a demand on the accoun
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.ids import ObjectId
@@ -19,6 +19,7 @@ from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFaul
 from pipeline_gitops.targets.cluster.survey import quotas, refusals
 from pipeline_gitops.targets.cluster.survey.quotas import QUOTA, Amounts
 from pipeline_gitops.targets.cluster.survey.settings import Setting
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Refusal
 
 # The store takes 1.5 MiB, and what the server adds (owners of fields, status) comes on top.

@@ -6,13 +6,13 @@ pods is taken whatever its pods would need (https://kubernetes.io/docs/concepts/
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from pipeline_gitops.documents import Body, Json, at, bodies, items, mapping, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.plans import Sight, references
 from pipeline_gitops.targets.cluster.survey import quantities
+from pipeline_gitops.values import dataclass
 
 QUOTA = ("", "ResourceQuota")
 

@@ -5,7 +5,6 @@ that have no status, metadata is read first; of Secrets everything, as values ar
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.ids import ObjectId
@@ -16,6 +15,7 @@ from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFaul
 from pipeline_gitops.targets.cluster.live.watches import STILL
 from pipeline_gitops.targets.cluster.survey.refusals import PART_OF
 from pipeline_gitops.targets.cluster.survey.settings import Setting
+from pipeline_gitops.values import dataclass
 
 LISTED_FROM = 4  # objects not ours yet; below, the list could hold much that nobody asked for
 OWN_LISTED_FROM = 2  # objects of ours: a list of these holds no others

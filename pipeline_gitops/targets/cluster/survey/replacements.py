@@ -9,7 +9,6 @@ creates.
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, items, text
@@ -26,6 +25,7 @@ from pipeline_gitops.targets.cluster.records.receipts import is_custom
 from pipeline_gitops.targets.cluster.survey import immutables, refusals
 from pipeline_gitops.targets.cluster.survey.immutables import NEVER_REPLACED
 from pipeline_gitops.targets.cluster.survey.settings import Setting
+from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Action, Refusal
 
 GONE_S = 60.0  # for finalizers, where neither the object nor the policy says how long

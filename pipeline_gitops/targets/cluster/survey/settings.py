@@ -1,7 +1,5 @@
 """What one survey is about: the same for every object that it looks at."""
 
-from dataclasses import dataclass
-
 from pipeline_gitops.config import Policy
 from pipeline_gitops.inventories import Inventory
 from pipeline_gitops.kinds import Kinds
@@ -9,6 +7,7 @@ from pipeline_gitops.manifests import ManifestSet
 from pipeline_gitops.ports import Clock
 from pipeline_gitops.targets.cluster.api.apis import Apis
 from pipeline_gitops.targets.cluster.api.objects import Objects
+from pipeline_gitops.values import dataclass
 
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
