@@ -1,5 +1,6 @@
 """`python -m pipeline_gitops`, and the console script."""
 
+import atexit
 import gc
 import sys
 
@@ -12,13 +13,16 @@ def main() -> None:
 
         sys.stdout.write(f"pipeline-gitops {__version__}\n")
         return
-    from pipeline_gitops.cli import endings, run
-
     # A short life and many long-lived objects: at the usual thresholds every hundredth part of what
     # is read would be looked through again and again, a tenth of all work with a thousand objects.
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(300_000, 20, 20)
+    from pipeline_gitops.cli import endings, run
+
     endings.hush()
-    sys.exit(run(sys.argv[1:]))
+    codes: list[int] = []
+    atexit.register(endings.leave, codes)  # the first that is registered is the last to be called
+    codes.append(run(sys.argv[1:]))
+    sys.exit(codes[0])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 # Shorter ones cannot be replaced wherever they occur without tearing ordinary words apart; they are
@@ -25,9 +26,9 @@ SHORTEST_LINE = 16
 
 QUOTES = frozenset("\"'\\")
 
-_ARMOUR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
-_SENSITIVE = re.compile(r"(?i)pass|pwd|token|secret|auth|credential|(api|access|private)[_.-]?key")
-_SETTING = re.compile(r"\s*[\"']?(?P<name>[\w.-]+)[\"']?\s*[:=]\s*(?P<value>\S.*)")
+_ARMOUR = pattern(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
+_SENSITIVE = pattern(r"(?i)pass|pwd|token|secret|auth|credential|(api|access|private)[_.-]?key")
+_SETTING = pattern(r"\s*[\"']?(?P<name>[\w.-]+)[\"']?\s*[:=]\s*(?P<value>\S.*)")
 
 
 class Alphabet(StrEnum):

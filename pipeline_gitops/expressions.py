@@ -15,6 +15,7 @@ from typing import Any
 from pipeline_gitops.documents import Body, Json, at, mapping
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 LONGEST = 2_000
@@ -25,7 +26,7 @@ Variables = Mapping[str, Any]
 # (https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions).
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status", "data")
 # Each binds its result to a name, so ['a'].map(x, x + x) repeated doubles it every time.
-_GROWING = re.compile(r"\b(map|optMap|optFlatMap)(?:\s|//[^\n]*\n)*\(")
+_GROWING = pattern(r"\b(map|optMap|optFlatMap)(?:\s|//[^\n]*\n)*\(")
 # The engine converts values by recursion in C++ and crashes on a deep one (seen at 10,000).
 _DEEPEST = 64
 

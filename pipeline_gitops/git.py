@@ -6,7 +6,6 @@ configuration are switched off. URLs may hold credentials, so every message of G
 """
 
 import os
-import re
 import shlex
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pipeline_gitops import process
 from pipeline_gitops.errors import Fault, UnreachableFault, UsageFault
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.ports import Commit, Tree
 from pipeline_gitops.process import Completed
 
@@ -25,7 +25,7 @@ _NETWORK_S = 120.0
 
 # How Git finds the way to the remote, and what CI systems hand to it through the environment:
 # GitLab's runner answers Git's question for a password from CI_JOB_TOKEN.
-_KEPT = re.compile(
+_KEPT = pattern(
     r"CI_JOB_TOKEN|GIT_(ASKPASS|PASSWORD|SSH|SSH_COMMAND|SSL_\w+|PROXY_SSL_\w+|HTTP_\w+)"
     r"|GIT_CONFIG_(COUNT|GLOBAL|NOSYSTEM|SYSTEM|KEY_\d+|VALUE_\d+)"
     r"|SSH_(ASKPASS|AUTH_SOCK)|(?i:https?_proxy|all_proxy|no_proxy)"
@@ -62,14 +62,14 @@ _IDENTITY = {
     "GIT_COMMITTER_EMAIL": "noreply@pipeline-gitops.dev",
 }
 
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_USERINFO = re.compile(r"//[^\s/@]*(:[^\s@]*)?@")
+_SHA = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_USERINFO = pattern(r"//[^\s/@]*(:[^\s@]*)?@")
 # What a server says when somebody else's push came first, in every stage where it may notice.
-_LOST_RACE = re.compile(
+_LOST_RACE = pattern(
     r"fetch first|non-fast-forward|stale info|lock ref|failed to lock|failed to update ref"
     r"|incorrect old value|reference already exists"
 )
-_DISTRUSTED = re.compile(r"(?:dubious ownership in repository at|unsafe repository \() ?'([^']+)'")
+_DISTRUSTED = pattern(r"(?:dubious ownership in repository at|unsafe repository \() ?'([^']+)'")
 _REACH = "see whether the job may reach and read the remote: its URL, its network, its token or key"
 
 

@@ -15,7 +15,7 @@ import re
 import string
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
 from operator import is_
 from typing import Any, NewType
@@ -25,6 +25,7 @@ from ahocorasick_rs import AhoCorasick
 from pipeline_gitops import encodings
 from pipeline_gitops.encodings import SHORTEST, Alphabet
 from pipeline_gitops.ids import ObjectId, Place
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.views import ChangeView, Report
 
 Sealed = NewType("Sealed", Report)
@@ -34,12 +35,12 @@ MASK = "[masked]"
 # Control characters but newline and tab, halves of surrogate pairs, separators of lines and
 # paragraphs, what turns the direction of writing, and what has no width. Joiners stay: emoji and
 # several scripts are written with them.
-_HIDDEN = re.compile(
+_HIDDEN = pattern(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e007f]"
 )
-_HALVES = re.compile("[\ud800-\udfff]")
+_HALVES = pattern("[\ud800-\udfff]")
 
 _SAME_TEXT = {
     Alphabet.BASE64: frozenset(string.ascii_letters + string.digits + "+/_-"),
@@ -50,7 +51,7 @@ _SAME_TEXT = {
 # events, the kubelet those of containers. Shorter texts without a mark of it are whole.
 _CUT_FROM = 160
 _MESSAGE = 8_192  # longer than any that is cut as a whole: of a page of text only lines can be
-_SEAM = re.compile(r": | ?(…|\.\.\.)(?=\s|\Z)|\Z")
+_SEAM = pattern(r": | ?(…|\.\.\.)(?=\s|\Z)|\Z")
 
 _SIGNS = ("+", "-")
 
@@ -310,16 +311,24 @@ def _sealed(value: Any, redact: Redactor) -> Any:
     if isinstance(value, Place):
         file = clean(value.file)
         return value if file == value.file else dataclasses.replace(value, file=file)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    names = _fields(value.__class__)
+    if names:
         fields = {}
-        for field in dataclasses.fields(value):
-            plain = getattr(value, field.name)
+        for name in names:
+            plain = getattr(value, name)
             sealed = _sealed(plain, redact)
             if sealed is not plain:
-                fields[field.name] = sealed
+                fields[name] = sealed
         made = dataclasses.replace(value, **fields) if fields else value
         return _short(made) if isinstance(made, ChangeView) else made
     return value
+
+
+@cache
+def _fields(cls: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields; none of any other class."""
+    is_dataclass = dataclasses.is_dataclass(cls)
+    return tuple(field.name for field in dataclasses.fields(cls)) if is_dataclass else ()
 
 
 def _short(change: ChangeView) -> ChangeView:

@@ -4,13 +4,13 @@ https://docs.github.com/actions/reference/workflows-and-actions/variables and ..
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline_gitops.ci import variables
 from pipeline_gitops.ci.values import CIContext, ForgeKind, ReportedRun, Trigger, Vendor
 from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.views import Finding, Severity
 
 _TOKENS = ("PIPELINE_GITOPS_TOKEN", "GITHUB_TOKEN")
@@ -18,7 +18,7 @@ _TOKENS = ("PIPELINE_GITOPS_TOKEN", "GITHUB_TOKEN")
 # The runner shows ten of each kind per step and drops the rest without a word.
 MOST_ANNOTATIONS = 10
 
-_QUEUED = re.compile(r"/pr-(\d{1,18})-[0-9a-f]+$")
+_QUEUED = pattern(r"/pr-(\d{1,18})-[0-9a-f]+$")
 
 Event = Mapping[str, Any]
 
@@ -191,8 +191,8 @@ def _text(node: Event, *path: str) -> str:
 
 _SGR = r"\x1b\[[0-9;]*m"
 # Colours may stand anywhere in between: whoever takes them out of a log must not make a command.
-_COMMAND = re.compile(rf"(?m)^((?:[^\S\n]|\u200b|{_SGR})*):(?=(?:{_SGR})*:)")
-_OLD_COMMAND = re.compile(rf"(#(?:{_SGR})*#(?:{_SGR})*)\[")
+_COMMAND = pattern(rf"(?m)^((?:[^\S\n]|\u200b|{_SGR})*):(?=(?:{_SGR})*:)")
+_OLD_COMMAND = pattern(rf"(#(?:{_SGR})*#(?:{_SGR})*)\[")
 
 
 def neutral(text: str) -> str:

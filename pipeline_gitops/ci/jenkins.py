@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline_gitops.ci import variables
 from pipeline_gitops.ci.values import CIContext, ForgeKind, Trigger, Vendor
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 _OURS = "PIPELINE_GITOPS_TOKEN"
@@ -19,8 +20,8 @@ _TOKENS = {
 # Forges that are neither: a token for another server must not be tried out on them.
 _OTHERS = frozenset({"bitbucket", "codeberg", "forgejo", "gitea", "gogs", "azure", "visualstudio"})
 _HOST = r"(?:[^@/]*@)?(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])"
-_URL = re.compile(rf"(?P<scheme>https?|ssh)://{_HOST}(?P<port>(?::\d+)?)(?P<path>/[^?#\s]*)")
-_SCP = re.compile(r"[^@/:]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^\s:]+)")  # git@host:group/name.git
+_URL = pattern(rf"(?P<scheme>https?|ssh)://{_HOST}(?P<port>(?::\d+)?)(?P<path>/[^?#\s]*)")
+_SCP = pattern(r"[^@/:]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^\s:]+)")  # git@host:group/name.git
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,16 @@
 """What a CI's log obeys: folds, problem lines, outputs; and how text is kept from being obeyed."""
 
-import re
 from collections.abc import Mapping
 
 from pipeline_gitops.ci import github
 from pipeline_gitops.ci.values import Vendor
 from pipeline_gitops.masks import Sealed, clean
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.views import Finding
 
 # Colours, and the zero-width space with which a note tears signs from words: both are ours, for
 # `masks` lets neither in from outside.
-_KEPT = re.compile(r"\x1b\[[0-9;]*m|\u200b")
+_KEPT = pattern(r"\x1b\[[0-9;]*m|\u200b")
 
 
 def neutral(text: str, vendor: Vendor) -> str:

@@ -5,15 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline_gitops import encodings
 from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.patterns import pattern
 
 # The CI's own, and what people call theirs. `..._FILE`, `..._ID` and `..._URL` name no secret.
-_SECRET = re.compile(
+_SECRET = pattern(
     r"(?i).*(token|password|passwd|passphrase|secret|credentials?|(?<!cache)_key)"
     r"(_?(b64|base64|data|json))?"
 )
 _SHORTEST = 8  # of a value under such a name: "required" and the like are settings
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def number(environ: Mapping[str, str], name: str) -> int:

@@ -3,7 +3,6 @@ told."""
 
 import difflib
 import posixpath
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -37,10 +36,11 @@ from pipeline_gitops.documents import (
 )
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
+from pipeline_gitops.patterns import pattern
 
 _Number = TypeVar("_Number", int, float)
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = pattern(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _EDITOR_CURE = "see docs/configuration.md, or let your editor check it against config.schema.json"
 
 

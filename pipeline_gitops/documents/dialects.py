@@ -3,14 +3,13 @@
 In each of these kubectl reports an error, or reads something else than other tools; we refuse.
 """
 
-import re
-
 from pipeline_gitops.documents.values import Unreadable
+from pipeline_gitops.patterns import pattern
 
 _MARK = b"\xef\xbb\xbf"
 # libyaml passes over a byte order mark at the start of any line, go-yaml takes it for text.
-_MARKED_LINE = re.compile(rb"(?:[\n\r]|\xc2\x85|\xe2\x80[\xa8\xa9])" + _MARK)
-_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+_MARKED_LINE = pattern(rb"(?:[\n\r]|\xc2\x85|\xe2\x80[\xa8\xa9])" + _MARK)
+_ESCAPED_SLASH = pattern(r"(?<!\\)(?:\\\\)*\\/")
 
 
 def is_doubtful(text: bytes) -> bool:

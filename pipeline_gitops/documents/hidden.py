@@ -1,16 +1,16 @@
 """Which characters let a reviewer see something else than what is applied (https://trojansource.codes)."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from pipeline_gitops.documents.values import Json
+from pipeline_gitops.patterns import pattern
 
 # Without width, or turning the direction of what follows. In a value the former have their uses
 # (emoji, some scripts); the latter could show another image than the one that runs.
-_INVISIBLE = re.compile("[\u200b-\u200f\u2060\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = pattern("[\u200b-\u200f\u2060\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
+_TURNING = pattern("[\u202a-\u202e\u2066-\u2069]")
 # The same in a text, or as escapes in it: most texts need no second look.
-_SUSPECT = re.compile(
+_SUSPECT = pattern(
     rb"\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0\xa6-\xa9]|\xef\xbb\xbf|\xc2\xad"
     rb"|\\u(?:20[26]|[fF][eE]|00[aA][dD])|\\U|\\x[aA][dD]|\\[LP]|!!binary|!<"
 )

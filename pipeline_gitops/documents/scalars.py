@@ -7,7 +7,6 @@ differ in both directions: to kubectl `y` is true, `08` is 8, `72445e2` is 72445
 
 import base64
 import math
-import re
 import struct
 from datetime import date
 from decimal import Decimal
@@ -15,6 +14,7 @@ from decimal import Decimal
 from yaml.events import ScalarEvent
 
 from pipeline_gitops.documents.values import Unreadable
+from pipeline_gitops.patterns import pattern
 
 Scalar = None | bool | int | float | str
 
@@ -32,26 +32,24 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
 }
-_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INTEGER = pattern(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_FLOAT = pattern(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 # Go's ParseFloat takes an underscore between two digits, and sees it only after a leading point.
-_POINT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
-_SIGNED_BINARY = re.compile(r"0b([-+][01]+)")
-_TIMESTAMP = re.compile(
+_POINT = pattern(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
+_SIGNED_BINARY = pattern(r"0b([-+][01]+)")
+_TIMESTAMP = pattern(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt ]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})"
     r"(?:[.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_BASE64 = pattern(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 # No indicator in front, nothing that could end the scalar; a leading dash only before a letter.
-_PLAIN = re.compile(
+_PLAIN = pattern(
     r"(?:[A-Za-z0-9_./~+\\^$();]|[^\x00-\x7f]|--?[A-Za-z])"
     r"(?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f:])?"
 )
 # Strings to kubectl, but dates, base 60 or worse to other readers of YAML.
-_ELSEWHERE = re.compile(
-    r"[0-9]{4}-[0-9]{1,2}-.*|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\.+"
-)
+_ELSEWHERE = pattern(r"[0-9]{4}-[0-9]{1,2}-.*|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\.+")
 
 _LEAST, _MOST, _MOST_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
 # No 64-bit number has more characters, and int() refuses very long ones with an exception.

@@ -6,17 +6,17 @@ and a key may be as long as it likes.
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from pipeline_gitops.documents import scalars
 from pipeline_gitops.documents.composing import DEPTH, too_deep
 from pipeline_gitops.documents.values import Json, Unreadable
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SPACE = pattern(r"[ \t\r\n]*")
+_SURROGATE = pattern(r"\\u[dD][89a-fA-F]")
 _LONGEST_INTEGER = 20  # characters of a 64-bit number
 
 

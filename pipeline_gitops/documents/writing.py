@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline_gitops.documents import scalars
 from pipeline_gitops.documents.values import Body, Json
+from pipeline_gitops.patterns import pattern
 
 _INDENT = "  "
 # A longer key must be announced with "? "; go-yaml counts to 1024 with the quotes and escapes.
 _LONGEST_KEY = 1000
 _ESCAPES = {"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
-_SPECIAL = re.compile(r'["\\\x00-\x1f\x7f-\xa0]|[^\x00-\xa0]')
+_SPECIAL = pattern(r'["\\\x00-\x1f\x7f-\xa0]|[^\x00-\xa0]')
 
 
 def write(bodies: Iterable[Body]) -> str:

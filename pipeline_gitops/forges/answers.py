@@ -5,7 +5,6 @@ look.
 """
 
 import email.utils
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
@@ -13,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pipeline_gitops.errors import LackingFault, ReportFault
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.ports import Note
 from pipeline_gitops.values import dataclass
 
@@ -23,7 +23,7 @@ _AWAY = frozenset({0, 500, 502, 503, 504})
 
 # GitHub's secondary limits may come without any header, and then last a minute at least
 # (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
-_LIMITED = re.compile(r"(?i)secondary rate limit|abuse detection")
+_LIMITED = pattern(r"(?i)secondary rate limit|abuse detection")
 _UNTOLD_S = 60.0
 # What comes of taking apart a text that is not what it should be.
 UNREADABLE = (

@@ -1,7 +1,6 @@
 """Gitea and Forgejo, through their REST API (https://docs.gitea.com/api/)."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from pipeline_gitops.forges import answers, sessions
 from pipeline_gitops.forges.answers import Answer, listed, text
 from pipeline_gitops.forges.sessions import Refused, Session
 from pipeline_gitops.inventories import Relation
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.ports import (
     Check,
     CommitStatus,
@@ -49,7 +49,7 @@ _NONE = {
     Surface.DEPLOYMENT: LackingFault(f"{_NAME} keeps no record of deployments"),
     Surface.CHECK: LackingFault(f"{_NAME} has no annotations"),
 }
-_SCOPES = re.compile(r"required=\[(?P<scopes>[\w:, ]+)\]")
+_SCOPES = pattern(r"required=\[(?P<scopes>[\w:, ]+)\]")
 
 
 class Gitea:

@@ -1,6 +1,5 @@
 """GitLab, of gitlab.com or self-managed, through python-gitlab."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from pipeline_gitops.forges import answers, sessions
 from pipeline_gitops.forges.answers import text
 from pipeline_gitops.forges.sessions import Refused, Session
 from pipeline_gitops.inventories import Relation
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.ports import (
     Check,
     CommitStatus,
@@ -46,7 +46,7 @@ _STATES = {
     "canceled": StatusState.CANCELLED,
 }
 _UNFINISHED = frozenset({StatusState.PENDING, StatusState.RUNNING})
-_TRANSITION = re.compile(r"Cannot transition status via :\w+ from :(?P<standing>\w+)")
+_TRANSITION = pattern(r"Cannot transition status via :\w+ from :(?P<standing>\w+)")
 _OWN = (
     "create a project access token with scope api, role Developer, as masked variable "
     "PIPELINE_GITOPS_TOKEN"

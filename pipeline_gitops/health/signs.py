@@ -11,13 +11,13 @@ operator is said once, here:
 - one of which no sign is seen yet is InProgress.
 """
 
-import re
 from collections.abc import Iterator
 
 from pipeline_gitops import expressions
 from pipeline_gitops.documents import Body, Json, at, bodies, text
 from pipeline_gitops.expressions import Expression
 from pipeline_gitops.health.facts import Judged, leaving
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Health
 
@@ -25,7 +25,7 @@ Path = tuple[str | int, ...]
 
 _LONGEST_SENTENCE = 400
 _UNSEEN: Judged = (Health.IN_PROGRESS, "its controller has not seen this version yet")
-_GENERATION = re.compile(r"[0-9]{1,18}(?=-|$)")
+_GENERATION = pattern(r"[0-9]{1,18}(?=-|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

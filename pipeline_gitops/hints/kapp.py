@@ -10,14 +10,13 @@ Rules about deleting are not followed: deletions are the writes backwards.
 ('db',)
 """
 
-import re
-
 from pipeline_gitops.documents import Body
 from pipeline_gitops.hints.values import Reader, Said
+from pipeline_gitops.patterns import pattern
 
 PREFIX = "kapp.k14s.io"
 
-_RULE = re.compile(r"(upsert|delete) (after|before) (upserting|deleting) (\S+)")
+_RULE = pattern(r"(upsert|delete) (after|before) (upserting|deleting) (\S+)")
 _REPLACING = frozenset({"fallback-on-replace", "always-replace"})
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pipeline_gitops.documents import Body, mapping
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 
@@ -92,7 +93,7 @@ SHORTEST_S, LONGEST_S = 1, 24 * 3600
 
 _TRUTHS = {"true": True, "false": False}
 # 90s, 5m, 1h30m, and ISO 8601 (PT5M).
-_DURATION = re.compile(r"(?:PT?)?(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?", re.IGNORECASE)
+_DURATION = pattern(r"(?:PT?)?(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?", re.IGNORECASE)
 
 
 def annotations(body: Body) -> Mapping[str, str]:

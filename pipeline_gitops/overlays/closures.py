@@ -6,13 +6,13 @@ here, with file and line, before anything could fetch it.
 
 import os
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 
 from pipeline_gitops import documents
 from pipeline_gitops.documents import Document, Json, at, items
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.overlays import files
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
@@ -36,7 +36,7 @@ _GENERATORS = ("configMapGenerator", "secretGenerator")
 
 # What kustomize takes for a repository or URL instead of a path: a scheme, the scp form of SSH, or
 # one of the hosts it knows (api/internal/git/repospec.go).
-_REMOTE = re.compile(
+_REMOTE = pattern(
     r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^git::|^(www\.)?(github|gitlab)\.com[/:]"
 )
 

@@ -16,6 +16,7 @@ from pipeline_gitops.documents import Document
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.ids import Place
 from pipeline_gitops.overlays import closures, files
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Finding
 
@@ -33,8 +34,8 @@ _OFFLINE = {
 _NAME = r"[\w./@~-]{1,200}"
 # Known messages of kustomize 5.x: pattern, our sentence, our cure. Groups hold names only.
 _KNOWN: Sequence[tuple[re.Pattern[str], str, str]] = tuple(
-    (re.compile(pattern), sentence, cure)
-    for pattern, sentence, cure in (
+    (pattern(source), sentence, cure)
+    for source, sentence, cure in (
         (
             rf'unknown field "?({_NAME})"?',
             "unknown field '{0}' in a kustomization file",
@@ -179,8 +180,8 @@ def render(
 def failure(stderr: str, root: str, folder: str) -> Finding:
     """The finding for a build that failed; of *stderr* only names and paths of known messages."""
     place = Place(closures.kustomization_in(root, folder) or folder)
-    for pattern, sentence, cure in _KNOWN:
-        found = pattern.search(stderr)
+    for known, sentence, cure in _KNOWN:
+        found = known.search(stderr)
         if found:
             names = [name.replace(root + "/", "").replace(root, ".") for name in found.groups()]
             return Finding(rule="render", message=sentence.format(*names), cure=cure, place=place)

@@ -4,17 +4,17 @@ kustomize's generators put a hash of the content into the name, so a changed val
 beside the old one's end. https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/configmapgenerator/
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.plans import Change
 from pipeline_gitops.views import Action
 
 _GENERATED = frozenset({("", "ConfigMap"), ("", "Secret")})
 # Ten hexadecimal digits in letters that spell no words:
 # https://github.com/kubernetes-sigs/kustomize/blob/master/api/hasher/hasher.go
-_HASHED = re.compile(r"(.+)-[2456789bcdfghkmt]{10}")
+_HASHED = pattern(r"(.+)-[2456789bcdfghkmt]{10}")
 
 
 def renamed(changes: Iterable[Change]) -> Mapping[ObjectId, Change]:

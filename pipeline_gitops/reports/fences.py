@@ -10,21 +10,20 @@ import re
 from urllib.parse import quote
 
 from pipeline_gitops.ids import Place
+from pipeline_gitops.patterns import pattern
 
 _TEAR = "\u200b"
 
-_TICKS = re.compile(r"`+")
-_CODE = re.compile(r"`([^`]+)`")
-_SIGIL = re.compile(r"([@#!$%&^~])(?=[\w\"'{(\[*])")  # mentions and references of all the forges
-_AUTOLINK = re.compile(
-    r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)|(?<=:)(?=[A-Za-z+-][\w+-]*:)"
-)
+_TICKS = pattern(r"`+")
+_CODE = pattern(r"`([^`]+)`")
+_SIGIL = pattern(r"([@#!$%&^~])(?=[\w\"'{(\[*])")  # mentions and references of all the forges
+_AUTOLINK = pattern(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)|(?<=:)(?=[A-Za-z+-][\w+-]*:)")
 # A leading one of these would open a heading, list, quote, rule, or a quick action.
-_BLOCK = re.compile(r"(?=[-#>+=/:~]|\d+[.)](?:\s|$))")
-_PUNCTUATION = re.compile(r"[\\`*_\[\]~$]")
-_AT_LINE_START = re.compile(r"^(?=[/<])", re.MULTILINE)
+_BLOCK = pattern(r"(?=[-#>+=/:~]|\d+[.)](?:\s|$))")
+_PUNCTUATION = pattern(r"[\\`*_\[\]~$]")
+_AT_LINE_START = pattern(r"^(?=[/<])", re.MULTILINE)
 
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
+_URL = pattern(r"https?://[A-Za-z0-9._~:/%-]+")
 
 
 def one_line(text: str) -> str:

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from urllib.parse import quote, unquote
 
 from pipeline_gitops.masks import Sealed
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.reports import fences, states, tops, words
 from pipeline_gitops.reports.markdown import environment
 from pipeline_gitops.reports.shown import Shown
@@ -36,11 +37,11 @@ OVERHEAD = 6_000
 _MARK = "<!-- pipeline-gitops:"
 _NO_MARK = "<!-- pipeline-gitops."  # as long: a section was cut to fit before
 _NOTE = f"{_MARK}note v1 -->"
-_WRITE = re.compile(rf"{_MARK}write (\S+) -->")
-_BEGIN = re.compile(
+_WRITE = pattern(rf"{_MARK}write (\S+) -->")
+_BEGIN = pattern(
     rf"{_MARK}begin (\S+) stamp=(\d{{1,18}})\.(\d{{1,18}})\.(\d{{1,18}}) hash=([0-9a-f]+) -->"
 )
-_STATE = re.compile(rf"{_MARK}state (\S+) (\{{.*\}}) -->")
+_STATE = pattern(rf"{_MARK}state (\S+) (\{{.*\}}) -->")
 _BY_HAND = "<sub>This section was edited by hand.</sub>"
 _REVIEW = 0  # the phase of a stamp
 _POINTER_STATE = 600  # characters of the state of a section that is left out

@@ -7,7 +7,6 @@ text like any other.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import field, replace
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from pipeline_gitops.errors import Verdict
 from pipeline_gitops.ids import ObjectId, Place
 from pipeline_gitops.masks import clean
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.reports import cures, words
 from pipeline_gitops.reports.fences import one_line, short
 from pipeline_gitops.reports.words import Brief, Concern, Tone
@@ -30,11 +30,11 @@ _NAME = 253  # of a name; of an address
 _MOST_CHANGES = 20_000
 _COUNTED = (*Action, "unchanged")
 _HIGHEST = 10**9
-_TIME = re.compile(r"(?a)(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
-_AT = re.compile(r"(?a)(\d{4}-\d\d-\d\d \d\d:\d\d)?")
-_DIGEST = re.compile(r"[A-Za-z0-9+/=_:.]{1,64}")
+_TIME = pattern(r"(?a)(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
+_AT = pattern(r"(?a)(\d{4}-\d\d-\d\d \d\d:\d\d)?")
+_DIGEST = pattern(r"[A-Za-z0-9+/=_:.]{1,64}")
 # Whatever Markdown, a forge, or the end of a comment could be made of.
-_SPECIAL = re.compile(r"[-<>&@#!%$~`|*]")
+_SPECIAL = pattern(r"[-<>&@#!%$~`|*]")
 
 _Node = Any  # what json makes of a text: checked, not assumed
 

@@ -5,20 +5,20 @@ asked for.
 """
 
 import json
-import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
 from pipeline_gitops.errors import UsageFault
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 Schema = Mapping[str, Any]
 
 REFERENCE = "#/$defs/"
 
-_VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:[.+-].*)?")
+_VERSION = pattern(r"v?(\d{1,3})\.(\d{1,3})(?:[.+-].*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
 """How a violated schema is told to people: names, types and places, never a value."""
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from pipeline_gitops.documents import Json
 from pipeline_gitops.manifests import Manifest
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.validation.catalog import Catalog, Schema
 from pipeline_gitops.validation.schemas import Problem, Wrong
 from pipeline_gitops.views import Finding
@@ -22,8 +22,8 @@ _WORDS = {
     "array": "a list",
     "null": "null",
 }
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_INTEGER = re.compile(r"-?[0-9]+")
+_PLAIN = pattern(r"[A-Za-z_][A-Za-z0-9_-]*")
+_INTEGER = pattern(r"-?[0-9]+")
 
 
 def finding(

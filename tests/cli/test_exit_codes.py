@@ -197,3 +197,18 @@ def test_130_and_143_interrupted(
 
     assert code == running.returncode
     assert (repository.root / "report.json").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk_is_no_bug_of_ours() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline_gitops", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "pipeline-gitops: cannot write: No space left on device"
+    assert "bug" not in done.stderr

@@ -3,7 +3,6 @@
 Texts of ReplicaSet and Job events ("FailedCreate"), of the scheduler and of the volume manager.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pipeline_gitops.documents import Body, bodies, text
@@ -11,20 +10,21 @@ from pipeline_gitops.health.causes.references import missing
 from pipeline_gitops.health.causes.values import Cause, Happening, Wanted
 from pipeline_gitops.health.facts import condition
 from pipeline_gitops.health.resources import lacks_address
+from pipeline_gitops.patterns import pattern
 
-_QUOTA = re.compile(
+_QUOTA = pattern(
     r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+?), used: (?P<used>.+?),"
     r" limited: (?P<limit>.+?)$"
 )
-_UNSET = re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<fields>.+?)$")
-_DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request(?::? (?P<why>.*))?')
-_CALLING = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
-_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[^"]+)": (?P<why>.*)')
-_RANGE = re.compile(
+_UNSET = pattern(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<fields>.+?)$")
+_DENIED = pattern(r'admission webhook "(?P<name>[^"]+)" denied the request(?::? (?P<why>.*))?')
+_CALLING = pattern(r'failed calling webhook "(?P<name>[^"]+)"')
+_SECURITY = pattern(r'violates PodSecurity "(?P<level>[^"]+)": (?P<why>.*)')
+_RANGE = pattern(
     r"(?P<what>maximum|minimum) (?P<resource>\S+) usage per (?P<per>\w+) is (?P<limit>\S+)"
 )
-_SHORT = re.compile(r"(?P<nodes>\d+) Insufficient (?P<resource>[\w./-]*\w)")
-_TAINT = re.compile(r"untolerated taint(?:\(s\)|s)? ?\{?(?P<taint>[^},]*)")
+_SHORT = pattern(r"(?P<nodes>\d+) Insufficient (?P<resource>[\w./-]*\w)")
+_TAINT = pattern(r"untolerated taint(?:\(s\)|s)? ?\{?(?P<taint>[^},]*)")
 _NOT_CREATED = "pods cannot be created: "
 # The cluster autoscaler's and Karpenter's events about pods that wait for a node of theirs.
 SCALING_UP = frozenset({"TriggeredScaleUp", "Nominated"})

@@ -12,6 +12,7 @@ from pipeline_gitops.documents import Body, Json, at, bodies, mapping, text
 from pipeline_gitops.health.causes.references import missing
 from pipeline_gitops.health.causes.values import Cause, Happening, Wanted
 from pipeline_gitops.health.facts import number
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
@@ -24,20 +25,20 @@ _ENDS = {
     143: "it was asked to end (SIGTERM)",
 }
 _UNFIXABLE = frozenset({126, 127})
-_DENIED = re.compile(
+_DENIED = pattern(
     r"unauthorized|authentication required|access denied|no basic auth|forbidden|denied:"
     r"|authorization failed|401|403",
     re.IGNORECASE,
 )
-_DOWN = re.compile(
+_DOWN = pattern(
     r"no such host|connection refused|i/o timeout|timed? ?out|tls handshake|temporary failure"
     r"|no route to host|service unavailable|bad gateway|50[0234]\b|\beof\b",
     re.IGNORECASE,
 )
-_ABSENT = re.compile(r"not found|manifest unknown|does not exist|name unknown", re.IGNORECASE)
-_BUSY = re.compile(r"toomanyrequests|too many requests|rate limit|429", re.IGNORECASE)
-_PLATFORM = re.compile(r"no match for platform", re.IGNORECASE)
-_PROBE = re.compile(r"(?P<probe>Readiness|Liveness|Startup) probe (?:failed|errored): (?P<said>.*)")
+_ABSENT = pattern(r"not found|manifest unknown|does not exist|name unknown", re.IGNORECASE)
+_BUSY = pattern(r"toomanyrequests|too many requests|rate limit|429", re.IGNORECASE)
+_PLATFORM = pattern(r"no match for platform", re.IGNORECASE)
+_PROBE = pattern(r"(?P<probe>Readiness|Liveness|Startup) probe (?:failed|errored): (?P<said>.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

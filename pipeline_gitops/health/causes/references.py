@@ -9,6 +9,7 @@ import re
 from pipeline_gitops.documents import mapping
 from pipeline_gitops.health.causes.values import Cause, Wanted, meant
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.patterns import pattern
 
 _KINDS = {
     "configmap": "ConfigMap",
@@ -16,16 +17,16 @@ _KINDS = {
     "serviceaccount": "ServiceAccount",
     "persistentvolumeclaim": "PersistentVolumeClaim",
 }
-_KEY = re.compile(
+_KEY = pattern(
     r"(?:couldn't find key|references non-existent (?:config|secret) key:) ?(?P<key>\S+)"
     r"(?: in (?P<kind>ConfigMap|Secret) (?P<namespace>[^/\s]+)/(?P<name>\S+))?"
 )
-_OBJECT = re.compile(
+_OBJECT = pattern(
     r"(?P<kind>configmap|secret|serviceaccount|persistentvolumeclaim)s? "
     r'"(?P<name>[^"]+)" not found',
     re.IGNORECASE,
 )
-_PRIORITY = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
+_PRIORITY = pattern(r"no PriorityClass with name (?P<name>\S+) was found")
 
 
 def missing(message: str, namespace: str, wanted: Wanted) -> Cause | None:

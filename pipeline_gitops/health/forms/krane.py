@@ -4,20 +4,20 @@ https://github.com/Shopify/krane#specifying-passfail-conditions
 """
 
 import json
-import re
 
 from pipeline_gitops.documents import Body, Json, bodies, mapping, text
 from pipeline_gitops.errors import UsageFault
 from pipeline_gitops.health.forms import ours
 from pipeline_gitops.health.signs import Path, Rule, Sign
 from pipeline_gitops.ids import Place
+from pipeline_gitops.patterns import pattern
 
 # The second name is of the days when krane was called kubernetes-deploy.
 _ANNOTATIONS = (
     "krane.shopify.io/instance-rollout-conditions",
     "kubernetes-deploy.shopify.io/instance-rollout-conditions",
 )
-_CONDITION = re.compile(
+_CONDITION = pattern(
     r"\$\.status\.conditions\[\?\(\s*@\.type\s*==\s*(['\"])([^'\"]+)\1\s*\)\]\.(status|message)"
 )
 _READY: tuple[Sign, ...] = (Sign(conditions=(("Ready", "True"),)),)

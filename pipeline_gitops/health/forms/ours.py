@@ -3,7 +3,6 @@
 A text where a sign is expected is an expression, so that Flux' healthCheckExprs are rules too.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline_gitops.documents import Body, Json, read_value, text
@@ -12,6 +11,7 @@ from pipeline_gitops.expressions import expression
 from pipeline_gitops.health.signs import Path, Rule, Sign
 from pipeline_gitops.ids import Place
 from pipeline_gitops.manifests import group_of
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.views import Health
 
 Locate = Callable[[str], Place]
@@ -26,7 +26,7 @@ _SIGN = {
     *("observed", "all", "cel", "say"),
 }
 _NAMED = {"condition", "path", "observed", "all", "cel"}
-_STEP = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]+)['\"]\]")
+_STEP = pattern(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"]([^'\"]+)['\"]\]")
 _CURE = "docs/health.md shows how a rule is written"
 
 

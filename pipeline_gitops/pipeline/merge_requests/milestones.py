@@ -6,11 +6,11 @@ on, and why is kept.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 
 from pipeline_gitops import plans
 from pipeline_gitops.errors import Fault, LackingFault, Verdict
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.ports import CommitStatus, Deployment, Forge, StatusState, Surface
 from pipeline_gitops.values import dataclass
 
@@ -18,7 +18,7 @@ _CONTEXT = "pipeline-gitops"  # what all our statuses begin with
 _LONGEST_CONTEXT = 255  # that every forge takes
 _DIGITS = 16
 
-_PLAN = re.compile(rf"; plan ([0-9a-f]{{{plans.PLAN_LENGTH}}})$")
+_PLAN = pattern(rf"; plan ([0-9a-f]{{{plans.PLAN_LENGTH}}})$")
 UNFINISHED = frozenset({StatusState.PENDING, StatusState.RUNNING})
 _AWAY = 2  # environments that could not be told: the next would cost another timeout
 _CANCELLED = frozenset({Verdict.SUPERSEDED, Verdict.INTERRUPTED, Verdict.TERMINATED})

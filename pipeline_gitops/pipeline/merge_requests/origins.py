@@ -5,11 +5,11 @@ it does not know at all (merged on somebody's machine), the commit's first line 
 which counts only if that merge request's head is part of the commit's history.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 from pipeline_gitops.errors import ReportFault
 from pipeline_gitops.inventories import Relation
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.ports import Clock, Commit, Forge, MergeRequest
 from pipeline_gitops.values import dataclass
 
@@ -27,7 +27,7 @@ class Carried:
 
 
 # "Add a cache (#12)", "Merge pull request #12 from ...", "Add a cache (!12)"
-_NUMBERED = re.compile(r"\((?:#|!)(\d{1,9})\)\s*$|^Merge (?:pull|merge) request [#!](\d{1,9})\b")
+_NUMBERED = pattern(r"\((?:#|!)(\d{1,9})\)\s*$|^Merge (?:pull|merge) request [#!](\d{1,9})\b")
 
 
 def origin(

@@ -5,19 +5,19 @@ not run. There is no schema of record; this is the part that GitLab, Jenkins and
 agree on (https://github.com/testmoapp/junitxml).
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.masks import Sealed
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.reports import words
 from pipeline_gitops.reports.shown import Shown
 from pipeline_gitops.values import dataclass
 from pipeline_gitops.views import Result, Severity
 
 # Characters that XML 1.0 has no way to write; `clean` leaves newline and tab only.
-_UNWRITABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNWRITABLE = pattern("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)

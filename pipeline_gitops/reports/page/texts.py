@@ -1,19 +1,19 @@
 """Small pieces of the page that stand everywhere: objects, places, sentences with code, marks."""
 
-import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
 from pipeline_gitops.ids import ObjectId, Place
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.reports.page.elements import Child, Element, element
 from pipeline_gitops.reports.words import Tone
 from pipeline_gitops.views import Report
 
 # No address but one of these is ever linked: not javascript:, not data:, nothing with a user in it.
-URL = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
+URL = pattern(r"https?://[A-Za-z0-9._~:/%-]+")
 
-_CODE = re.compile(r"`([^`]+)`")
-_COMMAND = re.compile(r"(?:kubectl|pipeline-gitops) [^`]*")
+_CODE = pattern(r"`([^`]+)`")
+_COMMAND = pattern(r"(?:kubectl|pipeline-gitops) [^`]*")
 _SAID = {
     Tone.BAD: "Failed: ",
     Tone.CARE: "With care: ",

@@ -6,12 +6,12 @@ through.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 
 from pipeline_gitops.documents import Json, items, text
 from pipeline_gitops.errors import UnreachableFault
 from pipeline_gitops.ids import ObjectId
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.values import dataclass
 
 LONGEST = 300
@@ -26,26 +26,26 @@ _FINAL = (
     "request is too large",
 )
 # The authorizer's words. Admission answers 403 too, but says something else.
-_DENIED = re.compile(
+_DENIED = pattern(
     r'User "(?:[^"\\]|\\.)*" cannot (?P<verb>\S+) (?:resource|path) "(?P<resource>[^"]*)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
-_DUMP = re.compile(r"(?P<what>Invalid value|Unsupported value|Duplicate value|Not found): ")
-_FIELD = re.compile(r": (?P<field>\.[\w.\[\]/-]+): ")
-_WEBHOOK = re.compile(r'admission webhook "[\w.-]+" denied the request')
-_QUOTA = re.compile(r'^\S+ "[^"]*" is forbidden: exceeded quota: ')
-_NO_DRY_RUN = re.compile(r'admission webhook "[\w.-]+" does not support dry run')
+_DUMP = pattern(r"(?P<what>Invalid value|Unsupported value|Duplicate value|Not found): ")
+_FIELD = pattern(r": (?P<field>\.[\w.\[\]/-]+): ")
+_WEBHOOK = pattern(r'admission webhook "[\w.-]+" denied the request')
+_QUOTA = pattern(r'^\S+ "[^"]*" is forbidden: exceeded quota: ')
+_NO_DRY_RUN = pattern(r'admission webhook "[\w.-]+" does not support dry run')
 # A webhook that cannot be asked, and why: what comes up in a moment, and nothing else
 # (https://github.com/kubernetes/apiserver, pkg/admission/plugin/webhook/errors).
-_UNCALLED = re.compile(
+_UNCALLED = pattern(
     r'(?:^|: )(?:failed calling webhook "(?P<name>[\w.-]+)": failed to call webhook'
     r"|conversion webhook for (?P<kind>[\w./-]+, Kind=\w+) failed): Post "
 )
-_NOT_READY = re.compile(
+_NOT_READY = pattern(
     r"connect: connection refused|no endpoints available|no such host|service \"\S+\" not found"
     r"|x509: |context deadline exceeded|i/o timeout|Client\.Timeout exceeded|: EOF$"
 )
-_ADDRESS = re.compile(r'^"https://(?P<service>[\w-]+)\.(?P<namespace>[\w-]+)\.svc[:/]')
+_ADDRESS = pattern(r'^"https://(?P<service>[\w-]+)\.(?P<namespace>[\w-]+)\.svc[:/]')
 # Texts that the server itself ends a cause with; after a dump that cannot be parsed, nothing else
 # can be told apart from the dump.
 _KNOWN_ENDS = ("field is immutable", "may not change once set", "cannot change roleRef")

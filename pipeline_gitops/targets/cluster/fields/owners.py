@@ -14,6 +14,7 @@ from pipeline_gitops.config import FieldRule
 from pipeline_gitops.documents import Body, at, mapping, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import is_secret
+from pipeline_gitops.patterns import pattern
 from pipeline_gitops.plans import FieldOwner
 from pipeline_gitops.targets.cluster.api.statuses import Cause
 from pipeline_gitops.targets.cluster.fields import fieldsets
@@ -30,14 +31,14 @@ LONGEST = 60  # of a value in a message
 
 # The field managers of people at a keyboard, and of what applied before server-side apply did
 # (https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply).
-_TAKEN = re.compile(
+_TAKEN = pattern(
     rf"kubectl(-.*)?|oc|helm|before-first-apply|{HANDOVER}"
     "|k9s|lens|freelens|headlamp|dashboard|Mozilla",
     re.IGNORECASE,
 )
 # Certificates that a controller fills in where a manifest has a placeholder
 # (https://cert-manager.io/docs/concepts/ca-injector/).
-_CA_BUNDLE = re.compile(
+_CA_BUNDLE = pattern(
     r"\.webhooks\[.*\]\.clientConfig\.caBundle"
     r"|\.spec\.conversion\.webhook\.clientConfig\.caBundle"
     r"|\.spec\.caBundle"
@@ -55,7 +56,7 @@ _COUNTERS = {
     ".metadata.annotations.deprecated.daemonset.template.generation",
 }
 # The server's words: conflict with "N" with subresource "scale" using apps/v1 at TIME
-_CONFLICT = re.compile(
+_CONFLICT = pattern(
     r'conflict with "(?P<manager>(?:[^"\\]|\\.)*)"'
     r'(?: with subresource "(?P<subresource>[^"]*)")?'
     r"(?P<updated> using \S+)?(?: at (?P<time>\S+))?"

@@ -7,15 +7,15 @@ Fraction(2, 1)
 '3Gi'
 """
 
-import re
 from fractions import Fraction
 
 from pipeline_gitops.documents import Json
+from pipeline_gitops.patterns import pattern
 
 _BINARY = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5, "Ei": 1024**6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 # No more digits than any amount has: an exponent of nine of them would take all memory.
-_QUANTITY = re.compile(
+_QUANTITY = pattern(
     r"(?P<number>[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40}))"
     r"(?:[eE](?P<exponent>[+-]?[0-9]{1,2})|(?P<suffix>[KMGTPE]i|[numkMGTPE]?))"
 )
