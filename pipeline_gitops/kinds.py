@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from pipeline_gitops.values import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One kind as an API server serves it."""
+class Kind(NamedTuple):
+    """One kind as an API server serves it. A tuple, as it is a part of many keys."""
 
     group: str
     kind: str

@@ -6,7 +6,7 @@ A target that does not answer ends its own environment only; the others still ge
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline_gitops import forges
+from pipeline_gitops import forges, threads
 from pipeline_gitops.ci import Trigger
 from pipeline_gitops.cli import consulting, posting, targets
 from pipeline_gitops.cli import session as sessions
@@ -38,17 +38,30 @@ class Connected:
 
 
 def connect(session: Session, git: Git, environments: Sequence[Environment]) -> Connected:
-    """Every environment's target, asked once for the kinds it serves."""
+    """Every environment's target, asked once for the kinds it serves.
+
+    All are asked at a time: one that is away for a minute takes nothing of the others' time.
+    """
     made: dict[str, Target] = {}
     faults: dict[str, Fault] = {}
     for environment in environments:
         try:
-            target = targets.connect(session, git, environment)
-            target.kinds()
-            made[environment.name] = target
+            made[environment.name] = targets.connect(session, git, environment)
         except Fault as fault:
             faults[environment.name] = fault
-    return Connected(targets=made, faults=faults)
+    answers = threads.each(_asked, made.values(), session.clock)
+    faults |= {name: answer for name, answer in zip(made, answers, strict=True) if answer}
+    there = {name: target for name, target in made.items() if name not in faults}
+    return Connected(targets=there, faults=faults)
+
+
+def _asked(target: Target) -> Fault | None:
+    """Why a target does not say what it serves; None where it does, and remembers it."""
+    try:
+        target.kinds()
+    except Fault as fault:
+        return fault
+    return None
 
 
 def prepare(

@@ -38,10 +38,13 @@ _PREFIXES = frozenset(
 )
 
 
+_NOTHING = Hints()
+
+
 def of(body: Body) -> Hints:
     """The hints of one object."""
     if not _is_about_us(body):
-        return Hints()
+        return _NOTHING
     mine, *others = _said(body)
     said = (mine, *others)
     keep = any(one.keep for one in others) if mine.keep is None else mine.keep

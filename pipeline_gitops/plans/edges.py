@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline_gitops import hints
 from pipeline_gitops.documents import Body, text
@@ -35,9 +36,11 @@ _PHASES = {
 Position = tuple[int, int]  # phase and wave
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edge:
-    """*user* is sent after *needed*. *told*: by an annotation."""
+class Edge(NamedTuple):
+    """*user* is sent after *needed*. *told*: by an annotation.
+
+    A tuple, as a thousand objects have as many edges, which are hashed and sorted.
+    """
 
     user: ObjectId
     needed: ObjectId

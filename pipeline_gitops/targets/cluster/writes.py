@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from threading import Lock
 
-from pipeline_gitops import diffs
+from pipeline_gitops import diffs, threads
 from pipeline_gitops.documents import Body, at, mapping, text
 from pipeline_gitops.errors import InterruptedFault, UnreachableFault
 from pipeline_gitops.ids import ObjectId
@@ -18,7 +18,7 @@ from pipeline_gitops.inventories import Inventory, Receipt, Version
 from pipeline_gitops.manifests import EPOCH, FENCE
 from pipeline_gitops.plans import Change, Outcome, State
 from pipeline_gitops.ports import Clock
-from pipeline_gitops.targets.cluster.api import readiness, threads
+from pipeline_gitops.targets.cluster.api import readiness
 from pipeline_gitops.targets.cluster.api.apis import Apis, Resource
 from pipeline_gitops.targets.cluster.api.objects import (
     FIELD_MANAGER,

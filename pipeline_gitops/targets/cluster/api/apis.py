@@ -6,6 +6,7 @@ memory for one run: a cache on disk could be poisoned, and would be stale after 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pipeline_gitops.documents import Body, bodies, text
@@ -18,9 +19,11 @@ from pipeline_gitops.values import dataclass
 _ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind in one version, as a part of the API's paths."""
+class Resource(NamedTuple):
+    """One kind in one version, as a part of the API's paths.
+
+    A tuple, as every object of a survey is looked up by it several times.
+    """
 
     kind: Kind
     version: str

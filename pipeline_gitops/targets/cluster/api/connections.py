@@ -1,6 +1,6 @@
 """Connections to one API server: how long an answer may take as a whole, and how far away it is.
 
-How far tells how many requests are worth sending at a time. The server shall work on CONNECTIONS of
+How far tells how many requests are worth sending at a time. The server shall work on AT_ONCE of
 them, and over a long way as many again are on their way there and back: by Little's law their
 number grows with the time that they are under way. Only the TLS handshake is timed, a round trip
 that waits in no queue of the server: a server that is near and slow never gets more for that.
@@ -15,10 +15,10 @@ from typing import Any
 from urllib3 import HTTPConnectionPool
 
 from pipeline_gitops.targets.cluster.api.credentials import (
-    CONNECTIONS,
     MOST_CONNECTIONS,
     Connection,
 )
+from pipeline_gitops.threads import AT_ONCE
 
 NEAR_S = 0.005  # a handshake's own work, which says nothing about the way
 SERVED_S = 0.008  # what a server takes for a write, about
@@ -49,7 +49,7 @@ def at_once(distance_s: float) -> int:
     [8, 8, 24, 32]
     """
     under_way = max(0.0, distance_s - NEAR_S) / SERVED_S
-    return min(CONNECTIONS + int(CONNECTIONS * under_way), MOST_CONNECTIONS)
+    return min(AT_ONCE + int(AT_ONCE * under_way), MOST_CONNECTIONS)
 
 
 def _time(pool: HTTPConnectionPool, came: Any) -> None:

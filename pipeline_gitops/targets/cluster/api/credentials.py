@@ -32,8 +32,7 @@ from pipeline_gitops.values import dataclass
 _T = TypeVar("_T")
 Hide = Callable[[Sequence[str]], None]
 
-CONNECTIONS = 8  # requests that a server works on at a time
-MOST_CONNECTIONS = 32  # where many more are on their way there and back
+MOST_CONNECTIONS = 32  # where more than a server works on are on their way there and back
 FRESH_S = 60.0
 PLUGIN_S = 30.0  # a plugin asks an identity provider, or nobody will ever answer it
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"

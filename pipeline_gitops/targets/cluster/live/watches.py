@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from pipeline_gitops import threads
 from pipeline_gitops.documents import Body, at, bodies, text
 from pipeline_gitops.errors import Fault, InterruptedFault
 from pipeline_gitops.health.causes import SCALING_UP
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.ports import Clock, Event, Evidence, Snapshot
-from pipeline_gitops.targets.cluster.api import threads
 from pipeline_gitops.targets.cluster.api.apis import Apis
 from pipeline_gitops.targets.cluster.api.objects import Objects
 from pipeline_gitops.targets.cluster.api.statuses import ApiError

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import wait
 from contextlib import closing
 
+from pipeline_gitops import threads
 from pipeline_gitops.documents import Body, mapping, text
 from pipeline_gitops.errors import Fault, InterruptedFault, RefusedFault
 from pipeline_gitops.ids import ObjectId
@@ -24,7 +25,6 @@ from pipeline_gitops.inventories import Inventory, Version
 from pipeline_gitops.manifests import EPOCH, FENCE
 from pipeline_gitops.plans import Change, Outcome, State
 from pipeline_gitops.ports import Clock, Stale, Writing
-from pipeline_gitops.targets.cluster.api import threads
 from pipeline_gitops.targets.cluster.api.apis import Apis, Resource
 from pipeline_gitops.targets.cluster.api.objects import (
     FIELD_MANAGER,

@@ -9,11 +9,10 @@ to what they make; our own entry among the field managers does.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from pipeline_gitops import hints
+from pipeline_gitops import hints, threads
 from pipeline_gitops.documents import Body, at, bodies, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.plans import Sight
-from pipeline_gitops.targets.cluster.api import threads
 from pipeline_gitops.targets.cluster.api.apis import Resource
 from pipeline_gitops.targets.cluster.api.objects import FIELD_MANAGER, is_terminating, version_of
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFault

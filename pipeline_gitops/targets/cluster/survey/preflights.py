@@ -11,10 +11,11 @@ What cannot be read is not judged: none of these lists is a demand on the accoun
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
+from pipeline_gitops import threads
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.plans import Sight, references
-from pipeline_gitops.targets.cluster.api import payloads, threads
+from pipeline_gitops.targets.cluster.api import payloads
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFault
 from pipeline_gitops.targets.cluster.survey import quotas, refusals
 from pipeline_gitops.targets.cluster.survey.quotas import QUOTA, Amounts

@@ -6,10 +6,10 @@ that have no status, metadata is read first; of Secrets everything, as values ar
 
 from collections.abc import Callable, Iterable
 
+from pipeline_gitops import threads
 from pipeline_gitops.documents import Body, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.manifests import Manifest, is_secret
-from pipeline_gitops.targets.cluster.api import threads
 from pipeline_gitops.targets.cluster.api.apis import Resource
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFault
 from pipeline_gitops.targets.cluster.live.watches import STILL

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 
-from pipeline_gitops import hints
+from pipeline_gitops import hints, threads
 from pipeline_gitops.documents import Body, at, text
 from pipeline_gitops.ids import ObjectId
 from pipeline_gitops.inventories import Receipt
@@ -17,7 +17,6 @@ from pipeline_gitops.kinds import Kinds
 from pipeline_gitops.manifests import Manifest, defined_kinds, vanishes
 from pipeline_gitops.plans import Sight, Survey
 from pipeline_gitops.ports import Snapshot
-from pipeline_gitops.targets.cluster.api import threads
 from pipeline_gitops.targets.cluster.api.apis import Resource
 from pipeline_gitops.targets.cluster.api.statuses import ApiError, ForbiddenFault
 from pipeline_gitops.targets.cluster.records import receipts

@@ -6,18 +6,19 @@ import pytest
 
 from pipeline_gitops.targets.cluster.api import connections
 from pipeline_gitops.targets.cluster.api.connections import at_once
-from pipeline_gitops.targets.cluster.api.credentials import CONNECTIONS, MOST_CONNECTIONS
+from pipeline_gitops.targets.cluster.api.credentials import MOST_CONNECTIONS
+from pipeline_gitops.threads import AT_ONCE
 
 
 @pytest.mark.parametrize("distance_s", [0.0, 0.001, connections.NEAR_S])
 def test_a_server_that_is_near_gets_what_it_works_on(distance_s: float) -> None:
-    assert at_once(distance_s) == CONNECTIONS
+    assert at_once(distance_s) == AT_ONCE
 
 
 def test_a_server_that_is_far_gets_as_many_more_as_are_under_way() -> None:
     twice = connections.NEAR_S + connections.SERVED_S
 
-    assert at_once(twice) == 2 * CONNECTIONS
+    assert at_once(twice) == 2 * AT_ONCE
 
 
 def test_no_distance_makes_it_a_flood() -> None:

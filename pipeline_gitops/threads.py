@@ -1,4 +1,4 @@
-"""Doing one thing to many objects at a time: as many as API servers answer gladly."""
+"""Doing one thing to many at a time: as many as API servers answer gladly."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -8,12 +8,12 @@ from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from pipeline_gitops.ports import Clock
-from pipeline_gitops.targets.cluster.api.credentials import CONNECTIONS
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 _Given = ParamSpec("_Given")
 
+AT_ONCE = 8  # requests that a server works on at a time
 _TICK_S = 0.1
 
 
@@ -38,7 +38,7 @@ def each(
     items: Iterable[_In],
     clock: Clock,
     *,
-    at_once: int = CONNECTIONS,
+    at_once: int = AT_ONCE,
 ) -> list[_Out]:
     """*work* of each item, *at_once* at a time, in the items' order. The first that raises ends it.
 
