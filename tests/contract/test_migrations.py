@@ -319,6 +319,22 @@ def test_what_left_the_manifest_since_the_owners_were_wiped_is_no_secret(cluster
     assert "what has left its manifest meanwhile stays" in " ".join(change.sight.notes)
 
 
+def test_an_object_that_was_made_again_from_a_copy_is_written(cluster: Cluster) -> None:
+    """The copy brings the number of our claim, which its maker then owns: no dry run tells that."""
+    deploy(cluster, config_map("settings", a="1"))
+    copy = cluster.get("ConfigMap", "settings")
+    for key in ("uid", "resourceVersion", "managedFields", "creationTimestamp"):
+        copy["metadata"].pop(key, None)
+    cluster.send("DELETE", cluster.path("ConfigMap", "settings"))
+    cluster.until_gone("ConfigMap", "settings")
+    cluster.create(copy, "kubectl-create")
+
+    outcomes = deploy(cluster, config_map("settings", a="1", b="2"))
+
+    assert {outcome.state for outcome in outcomes} == {State.DONE}
+    assert cluster.get("ConfigMap", "settings")["data"] == {"a": "1", "b": "2"}
+
+
 # -- killed in between -----------------------------------------------------------------------------
 
 

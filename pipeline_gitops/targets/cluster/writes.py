@@ -36,6 +36,7 @@ from pipeline_gitops.targets.cluster.fields import (
     owners,
     transfers,
 )
+from pipeline_gitops.targets.cluster.fields.fieldsets import APPLY
 from pipeline_gitops.targets.cluster.records import receipts
 from pipeline_gitops.targets.cluster.records.applysets import Parent
 from pipeline_gitops.targets.cluster.records.receipts import Terms
@@ -238,12 +239,9 @@ class Writes:
 
     def _apply(self, change: Change, resource: Resource, version: Version) -> Outcome:
         version = transfers.transfer(self._objects, resource, change, version)
-        # Where nobody owns anything there is only the server's stand-in, of which no dry run tells
-        # that it is in the way: it sends no number of a claim.
-        unowned = change.sight.before is not None and not any(
-            fieldsets.entries(change.sight.before)
-        )
-        force = unowned or owners.is_taking(change.sight.owners)
+        before = change.sight.before
+        hidden = before is not None and _hides_a_conflict(before)
+        force = hidden or owners.is_taking(change.sight.owners)
         return self._sent(change, resource, version, force=force)
 
     def _sent(
@@ -290,6 +288,20 @@ class Writes:
         if migrations.moved(answer.body):  # the server's stand-in for owners that it did not know
             return Receipt("")
         return receipts.made(sent.body, answer.body, self._terms)
+
+
+def _hides_a_conflict(before: Body) -> bool:
+    """Whether the claim's number will be in the way, of which no dry run tells, as it sends none.
+
+    That is so where nobody owns anything and the server's stand-in does, and where somebody made
+    the object again from a copy, and so owns the number that was in it.
+    """
+    entries = tuple(fieldsets.entries(before))
+    return not entries or any(
+        f"f:{EPOCH}" in mapping(entry, "fieldsV1", "f:metadata", "f:annotations")
+        for entry in entries
+        if (text(entry, "manager"), text(entry, "operation")) != (FIELD_MANAGER, APPLY)
+    )
 
 
 def _stands(change: Change, live: Body | None) -> bool:
